@@ -1,0 +1,100 @@
+"""The contract between syncd and a connector: the one module, with model and errors, that connectors import.
+
+A connector is plain blocking code. syncd opens it in a thread, exhausts `items`, and then reads only
+the items that it needs, one at a time, all from that same thread.
+
+A connector module offers `open_connector(settings, context) -> Connector`, whose first parameter is
+annotated with a pydantic model: that model is the connector's part of a source's configuration, and
+of the published JSON Schema. It is registered in the entry-point group `syncd.connectors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from syncd.model import Document, Item, Unlisted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What syncd hands to a connector besides its settings.
+
+    Attributes:
+        source: the source's name, for messages.
+        base: folder of the configuration file; relative paths in the settings start here.
+        cache: a private folder for this source, made on demand; it may be deleted at any time.
+    """
+
+    source: str
+    base: Path
+    cache: Path
+
+
+class Snapshot(Protocol):
+    """One consistent view of an origin: a pinned commit, one zip, one folder.
+
+    Inherit from it to take over the answers of an origin that cannot tell more: only `items` and `read`
+    have none.
+    """
+
+    @property
+    def revision(self) -> str | None:
+        """Names the state of all that `items` would list; None: cannot tell, list me."""
+        return None
+
+    @property
+    def identity(self) -> str | None:
+        """Names the origin itself (device and inode of a root, a repository, a space key).
+
+        If it differs from the one of the last run, this is another origin at the same address, and what
+        it lacks is no evidence that anything was deleted. None: cannot tell.
+        """
+        return None
+
+    def items(self) -> Iterator[Item | Unlisted]:
+        """Name every item that the origin has now, each once, in any order, without reading it.
+
+        An item that cannot be listed is yielded as Unlisted with its scope: nothing in that scope is
+        deleted. Exhausting the iterator without an error means that the listing is complete but for those.
+
+        Raises:
+            ListingIncomplete: the rest could not be seen. Never return early instead: an item that is
+                not named may be deleted from Intercom.
+        """
+        ...
+
+    def removed(self, since: str) -> Iterable[str]:
+        """External ids that the origin itself says were removed after revision `since`.
+
+        Positive evidence only: a descendant commit without the path, an object marked as deleted. Empty
+        where the origin cannot tell.
+        """
+        return ()
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        """These items will be read next, in this order: the chance to fetch them in one go."""
+
+    def read(self, item: Item) -> Document:
+        """Read one item that `items` named.
+
+        Raises:
+            ItemError: this page keeps its last version.
+            SourceUnavailable: the origin as a whole went away.
+        """
+        ...
+
+
+class Connector(Protocol):
+    """One configured origin."""
+
+    def open(self) -> AbstractContextManager[Snapshot]:
+        """Take one consistent view of the origin, released when the context ends.
+
+        Raises:
+            SourceUnavailable: it cannot be seen, or is not what it was.
+        """
+        ...

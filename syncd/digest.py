@@ -1,0 +1,37 @@
+"""Page → content hash: SHA-256 over exactly what would be sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+
+from syncd.model import Page
+
+
+def content_hash(page: Page) -> str:
+    """Return 64 hex digits over all that an upsert of the page sends.
+
+    Flags that syncd does not manage are not part of it: they are sent once, on create.
+    """
+    parts: list[object] = [page.external_id, page.title, page.html, page.url, page.locale]
+    if page.availability is not None:
+        flags = page.availability
+        parts.append([flags.ai_agent, flags.ai_copilot, flags.ai_sales_agent])
+    return _sha256(parts)
+
+
+def remote_digest(*, title: str, html: str, url: str | None) -> str:
+    """Return 64 hex digits over what Intercom shows of a page."""
+    return _sha256([title, html, url])
+
+
+def set_digest(external_ids: Iterable[str]) -> str:
+    """Return 64 hex digits that name a set of pages, whatever its order."""
+    return _sha256(sorted(external_ids))
+
+
+def _sha256(parts: Sequence[object]) -> str:
+    # JSON keeps the parts apart, so that no two different pages give the same bytes. Lone surrogates,
+    # which file names can hold, stay escaped.
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode("ascii")).hexdigest()

@@ -1,0 +1,174 @@
+"""What a run writes down: one entry for each fact, in the order in which the facts became true.
+
+The flow makes entries, and a state store turns each batch of them into rows in one transaction.
+An `Intent` or a `Deleting` is committed before its request is sent; a `Sent` or a `Deleted` only after
+a valid answer. Whatever the process does in between, the next run knows what may have happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from syncd.model import Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A page is about to be upserted with this content."""
+
+    external_id: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """Intercom confirmed an upsert.
+
+    Attributes:
+        links: (target, URL it was resolved to or None) for each link to another page of the source.
+        reason: why it was sent: new, changed, links, rules, pending, full.
+        hash_before: what was acknowledged before; None for a page that is new.
+    """
+
+    external_id: str
+    page_id: str
+    version: str
+    content_hash: str
+    remote_digest: str
+    rules: str
+    title: str
+    url: str | None
+    links: tuple[tuple[str, str | None], ...]
+    action: Action
+    reason: str
+    hash_before: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unchanged:
+    """It was rendered again and came out as acknowledged: only the version and the links are noted."""
+
+    external_id: str
+    version: str
+    rules: str
+    links: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A page is parked: what Intercom has stays until the item, the rules or a person change something.
+
+    Attributes:
+        retry: True if the next run should try again whatever the version says (a passing fault).
+    """
+
+    external_id: str
+    version: str
+    rules: str
+    error: str
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncertain:
+    """A request ended without a valid answer: it may have been, or may yet be, applied."""
+
+    external_id: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """A complete listing did not name it."""
+
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """It was absent and a listing names it again."""
+
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleting:
+    """A page is about to be deleted."""
+
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """Intercom no longer has the page.
+
+    Attributes:
+        evidence: what proved that the origin no longer has the item.
+        page_id: the page that was deleted; None if Intercom never had one.
+    """
+
+    external_id: str
+    page_id: str | None
+    evidence: str
+    hash_before: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Something was seen and not done: an item left out on purpose, a delete that waits for a person."""
+
+    external_id: str
+    action: Action
+    reason: str
+
+
+Entry = Intent | Sent | Unchanged | Failed | Uncertain | Absent | Returned | Deleting | Deleted | Noted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is remembered of a source as a whole, between runs.
+
+    Attributes:
+        import_source_id: Intercom's id of the Content Import Source; None until it was found or made.
+        import_source_url: the URL under which it was found, so that a change of the setting is noticed.
+        revision: of the last complete run, together with `rules`; equal means nothing to do.
+        identity: of the origin at the last complete run.
+        fingerprint: of the settings that decide what is listed, at the last complete run.
+        rules: key of the rendering rules at the last complete run.
+        listed: items of the last complete listing; None before the first.
+        completed_at: Unix seconds of the last complete run.
+    """
+
+    import_source_id: int | None = None
+    import_source_url: str | None = None
+    revision: str | None = None
+    identity: str | None = None
+    fingerprint: str | None = None
+    rules: str | None = None
+    listed: int | None = None
+    completed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Deletions that wait for a person.
+
+    Attributes:
+        kind: "deletions" (the budget), "scope" (a setting changed), "identity" (another origin).
+        count: pages that would go.
+        digest: SHA-256 over their sorted external ids: an approval is for this set or a part of it.
+        since: Unix seconds when it was first held.
+        approved: most pages that may go; None until somebody approved.
+        approved_until: Unix seconds; after it the approval is void.
+        approved_by: who approved.
+    """
+
+    kind: str
+    count: int
+    digest: str
+    reason: str
+    since: float
+    approved: int | None = None
+    approved_until: float | None = None
+    approved_by: str | None = None

@@ -1,0 +1,235 @@
+"""The values that flow through a run, from what a listing names to what Intercom confirmed.
+
+All are immutable. `Item` and `Record` are named tuples and not dataclasses, because a run makes one
+for each page that exists, changed or not, and a tuple is built five times as fast; every other value
+is made only for what changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Item(NamedTuple):
+    """What a listing names: one thing that an origin has now, not read yet.
+
+    Attributes:
+        external_id: the origin's own identifier; unique in the source, stable across edits.
+        version: a cheap token that changes whenever the content may have changed.
+        path: where a person finds it in the origin; also the base of its relative links.
+        parent: external_id of the item above it, if the origin has a hierarchy.
+        url: where a reader finds it, if the origin knows that without reading.
+    """
+
+    external_id: str
+    version: str
+    path: str
+    parent: str | None = None
+    url: str | None = None
+
+
+class Unlisted(NamedTuple):
+    """A scope that could not be seen: nothing in it is deleted.
+
+    Attributes:
+        scope: "" for everything; "guides/" for all external ids that begin so; else one external_id.
+        reason: why, in words for the operator.
+        skipped: True for an item that was seen and left out on purpose (a draft, a link that leaves the
+            root): it is reported with its reason, and it does not count as existing.
+    """
+
+    scope: str
+    reason: str
+    skipped: bool = False
+
+    def covers(self, external_id: str) -> bool:
+        """Whether the item of that id lies in the scope."""
+        if self.scope == "" or self.scope == external_id:
+            return True
+        return self.scope.endswith("/") and external_id.startswith(self.scope)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One document as its origin has it.
+
+    Attributes:
+        external_id: as listed.
+        version: of what was read; differs from the listed one if the item changed in between.
+        path: base of relative links, "/"-separated, relative to the source's root.
+        body: the text, decoded, in `media_type`.
+        media_type: text/markdown, text/html or text/plain.
+        title: as the origin knows it; None leaves it to the text and the file name.
+        url: where a reader finds it, if the origin says so; None leaves it to the source's `page_url`.
+        labels: the origin's own labels.
+        locale: language tag; None for the source's default.
+        updated_at: the last change as the origin tells it, with a zone.
+        links: href as it stands in the body → external_id of the item it names, for links that only
+            the connector understands; plain relative links need no entry.
+    """
+
+    external_id: str
+    version: str
+    path: str
+    body: str
+    media_type: str
+    title: str | None = None
+    url: str | None = None
+    labels: tuple[str, ...] = ()
+    locale: str | None = None
+    updated_at: datetime | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+class Link(NamedTuple):
+    """One link of a page to another page of its source, before resolving.
+
+    Attributes:
+        target: "path:guides/a.md" relative to the root, "id:123" for an external_id, or "site:/docs/a"
+            for a path on the published site. The key under which the link is remembered.
+        fragment: what follows "#", without it; "" for none.
+    """
+
+    target: str
+    fragment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A rendered document whose links to other pages are still open.
+
+    Attributes:
+        title: plain text, one line.
+        html: a sanitised fragment; an open link stands as `<a href="link:N">`, N an index of `links`.
+        links: the targets of the open links.
+        url: where a reader finds the page, if the document itself said so (front matter).
+        warnings: what a person should know, one sentence each.
+    """
+
+    title: str
+    html: str
+    links: tuple[Link, ...] = ()
+    url: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Availability:
+    """Which of Intercom's agents may use a page; None leaves the flag out of the request."""
+
+    ai_agent: bool | None = None
+    ai_copilot: bool | None = None
+    ai_sales_agent: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One External Page, as Intercom should show it.
+
+    Attributes:
+        external_id: the source's own identifier; unique in the source, stable across edits.
+        title: plain text.
+        html: a sanitised fragment, without <html> or <body>.
+        url: where a reader finds the original; None hides the reference.
+        locale: language code; API versions up to 2.16 know only "en".
+        availability: flags to enforce at each write; None respects what people switched in Intercom.
+    """
+
+    external_id: str
+    title: str
+    html: str
+    url: str | None = None
+    locale: str = "en"
+    availability: Availability | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Intercom's confirmation of a write.
+
+    Attributes:
+        page_id: Intercom's id of the page; a delete needs this one.
+        remote_digest: digest of the title, html and url that the answer showed, so that a later
+            listing can be compared with it even if Intercom normalises what it stores.
+    """
+
+    page_id: str
+    remote_digest: str
+
+
+class RecordState(StrEnum):
+    """Where one row stands."""
+
+    PENDING = "pending"  # an intent was committed, no acknowledgement yet
+    LIVE = "live"  # acknowledged
+    QUARANTINED = "quarantined"  # parked with a reason; what Intercom has stays
+    DELETING = "deleting"  # a delete was intended, no acknowledgement yet
+    TOMBSTONE = "tombstone"  # deleted, remembered until no late request can land any more
+
+
+class Record(NamedTuple):
+    """What syncd last delivered for one external_id: only what a plan needs.
+
+    Attributes:
+        version: of the item when it was last compared or parked.
+        state: see RecordState.
+        content_hash: of the last acknowledged content; None if none was acknowledged yet.
+        page_id: Intercom's id; None until an answer told it.
+        rules: key of the rendering rules under which it was last compared.
+        absences: complete listings in a row that did not name it.
+        absent_since: Unix seconds of the first of those.
+        ambiguous_at: Unix seconds of the last request without a valid answer.
+    """
+
+    external_id: str
+    version: str
+    state: str
+    content_hash: str | None = None
+    page_id: str | None = None
+    rules: str = ""
+    absences: int = 0
+    absent_since: float | None = None
+    ambiguous_at: float | None = None
+
+
+class Action(StrEnum):
+    """What was done, or refused, for one page; the word an operator reads in the audit trail."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    HOLD = "hold"
+    FAIL = "fail"
+
+
+class Result(StrEnum):
+    """How a run, or a whole command, ended."""
+
+    OK = "ok"
+    PARTIAL = "partial"
+    HELD = "held"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one run of one source did: the counts of `syncd sync --json`."""
+
+    name: str
+    result: Result = Result.OK
+    error: str | None = None
+    listed: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    held: int = 0
+    failed: int = 0
+    skipped: int = 0
+    missing: int = 0
+    requests: int = 0
+    seconds: float = 0.0
