@@ -4,6 +4,7 @@ SyncdError
 ├── PageError          this page stays as it is, the run goes on
 │   ├── ItemError          the origin could not give this item
 │   ├── RenderError        it could not be turned into a page
+│   │   └── EmptyPage          there is no text in it
 │   ├── PageRejected       Intercom refused it
 │   └── PageUncertain      no valid answer came: it may or may not have been applied
 ├── SourceError        this source's run ends, the others go on
@@ -36,6 +37,10 @@ class ItemError(PageError):
 
 class RenderError(PageError):
     """A document could not be turned into a page without losing or breaking something."""
+
+
+class EmptyPage(RenderError):
+    """There is no text to publish. Left out if it never was published; else what Intercom has stays."""
 
 
 class PageRejected(PageError):

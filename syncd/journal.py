@@ -70,6 +70,16 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """An item that was never published has nothing to publish: left out until it or the rules change."""
+
+    external_id: str
+    version: str
+    rules: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Uncertain:
     """A request ended without a valid answer: it may have been, or may yet be, applied."""
 
@@ -122,7 +132,9 @@ class Noted:
     reason: str
 
 
-Entry = Intent | Sent | Unchanged | Failed | Uncertain | Absent | Returned | Deleting | Deleted | Noted
+Entry = (
+    Intent | Sent | Unchanged | Failed | Skipped | Uncertain | Absent | Returned | Deleting | Deleted | Noted
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +144,9 @@ class Standing:
     Attributes:
         import_source_id: Intercom's id of the Content Import Source; None until it was found or made.
         import_source_url: the URL under which it was found, so that a change of the setting is noticed.
-        revision: of the last complete run, together with `rules`; equal means nothing to do.
+        revision: of the last complete run that left nothing open; equal, with equal `rules`, means that
+            there is nothing to do.
+        origin_revision: of the last complete run, whatever it left open: what the origin is asked about.
         identity: of the origin at the last complete run.
         fingerprint: of the settings that decide what is listed, at the last complete run.
         rules: key of the rendering rules at the last complete run.
@@ -143,6 +157,7 @@ class Standing:
     import_source_id: int | None = None
     import_source_url: str | None = None
     revision: str | None = None
+    origin_revision: str | None = None
     identity: str | None = None
     fingerprint: str | None = None
     rules: str | None = None

@@ -167,6 +167,7 @@ class RecordState(StrEnum):
     PENDING = "pending"  # an intent was committed, no acknowledgement yet
     LIVE = "live"  # acknowledged
     QUARANTINED = "quarantined"  # parked with a reason; what Intercom has stays
+    SKIPPED = "skipped"  # left out on purpose and never published, with a reason
     DELETING = "deleting"  # a delete was intended, no acknowledgement yet
     TOMBSTONE = "tombstone"  # deleted, remembered until no late request can land any more
 

@@ -1,0 +1,79 @@
+"""The middle of a trip: read → render → compare, as a stream of changes.
+
+`syncd sync` applies the stream and `syncd plan` prints it, so there is no dry run anywhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator
+
+from syncd.apply import Change, Failure, Same, Upsert
+from syncd.connector import Snapshot
+from syncd.digest import content_hash
+from syncd.errors import PageError
+from syncd.model import Page, RecordState
+from syncd.plan import Task
+from syncd.render.links import LinkIndex, finish
+from syncd.survey import Run, Source, Survey
+
+READ_AHEAD = 32
+"""Pages read and rendered ahead of the one that is applied next: so much text is in memory at most."""
+
+PREPARE = 1000
+"""Items announced to a snapshot in one go."""
+
+
+async def changes(source: Source, run: Run, snapshot: Snapshot, survey: Survey) -> AsyncGenerator[Change]:
+    """Read, render and compare what the plan names, in its order. Ends early when the run is to stop.
+
+    Raises:
+        SourceUnavailable: the origin went away while it was read.
+    """
+    ahead: deque[asyncio.Task[Change]] = deque()
+    tasks = survey.plan.tasks
+    try:
+        for place, task in enumerate(tasks):
+            if run.stop.is_set():
+                return
+            if place % PREPARE == 0:
+                await run.crawl(snapshot.prepare, [task.item for task in tasks[place : place + PREPARE]])
+            ahead.append(asyncio.create_task(_change(source, run, snapshot, survey.index, task)))
+            if len(ahead) >= READ_AHEAD:
+                yield await ahead.popleft()
+        while ahead and not run.stop.is_set():
+            yield await ahead.popleft()
+    finally:
+        for waiting in ahead:
+            waiting.cancel()
+        await asyncio.gather(*ahead, return_exceptions=True)
+
+
+async def _change(source: Source, run: Run, snapshot: Snapshot, index: LinkIndex, task: Task) -> Change:
+    try:
+        document = await run.crawl(snapshot.read, task.item)
+        draft = await run.renderer.render(document, source.rules)
+    except PageError as error:
+        return Failure(task=task, error=error)
+    url = document.url or draft.url or source.url_of(task.item)
+    finished = finish(draft, url=url, index=index)
+    page = Page(
+        external_id=document.external_id,
+        title=draft.title,
+        html=finished.html,
+        url=url,
+        locale=document.locale or source.locale,
+        availability=source.availability,
+    )
+    digest = content_hash(page)
+    # A link into the page itself follows the page's own URL, which no other page can move.
+    links = tuple((target, resolved) for target, resolved in finished.links if target != "self:")
+    record = task.record
+    if (
+        record is not None
+        and record.state in (RecordState.LIVE, RecordState.QUARANTINED)
+        and record.content_hash == digest
+    ):
+        return Same(task=task, version=document.version, links=links)
+    return Upsert(task=task, version=document.version, page=page, content_hash=digest, links=links)

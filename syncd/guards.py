@@ -1,0 +1,149 @@
+"""What may be deleted now, and what must wait for a person. Pure.
+
+Every mass deletion that was studied for syncd had one shape: a failure became a short listing, the
+listing was believed, and the run reported success. So absence alone never deletes: it is confirmed
+(syncd/plan.py), it stays within a budget, and beyond that a person says yes to a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from syncd.digest import set_digest
+from syncd.journal import Hold, Standing
+
+APPROVAL_LIFE_S = 24 * 3600.0
+
+
+class Candidate(NamedTuple):
+    """A row whose item a complete listing did not name.
+
+    Attributes:
+        since: Unix seconds of the first listing that missed it.
+        evidence: what proves that it is gone; "" while it is only missing.
+    """
+
+    external_id: str
+    page_id: str | None
+    content_hash: str | None
+    since: float
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How deletions of one source are treated; the `deletions` block of its configuration.
+
+    Attributes:
+        confirm: complete listings in a row that must miss an item.
+        min_absence_s: seconds between the first and the last of them.
+        hold_above_pages, hold_above_percent: more than both at once waits for a person.
+    """
+
+    confirm: int = 2
+    min_absence_s: float = 900.0
+    hold_above_pages: int = 10
+    hold_above_percent: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the guards decided.
+
+    Attributes:
+        deletes: may go now.
+        hold: waits for a person; None if nothing does.
+        suspicious: the origin looks wrong as a whole: nothing at all should be sent, for this reason.
+    """
+
+    deletes: tuple[Candidate, ...] = ()
+    hold: Hold | None = None
+    suspicious: str | None = None
+
+
+def judge(
+    missing: Sequence[Candidate],
+    gone: Sequence[Candidate],
+    *,
+    listed: int,
+    rows: int,
+    policy: Policy,
+    standing: Standing,
+    fingerprint: str,
+    identity: str | None,
+    hold: Hold | None,
+    now: float,
+) -> Verdict:
+    """Decide on the rows that a complete listing did not name.
+
+    The budget counts all that is missing, confirmed or not, so that a collapse is loud at the first sight
+    of it and not after the confirmation.
+
+    Args:
+        missing: all rows not named; gone: those of them whose absence is proved.
+        listed: items that the listing did name, clashing ones included.
+        rows: rows that Intercom holds a page for, or may.
+        hold: the one that is open, with its approval if somebody gave one.
+        now: Unix seconds.
+    """
+    if not missing:
+        return Verdict()
+    held = _reason_to_hold(missing, listed, rows, policy, standing, fingerprint, identity)
+    if held is None:
+        return Verdict(deletes=tuple(gone))
+    kind, reason = held
+    digest = set_digest(candidate.external_id for candidate in missing)
+    approved = hold is not None and _approves(hold, missing, now)
+    if approved:
+        return Verdict(deletes=tuple(gone), hold=hold)
+    kept = hold is not None and hold.kind == kind
+    waiting = Hold(
+        kind=kind,
+        count=len(missing),
+        digest=digest,
+        reason=reason,
+        since=hold.since if kept and hold is not None else now,
+        approved=hold.approved if hold is not None else None,
+        approved_until=hold.approved_until if hold is not None else None,
+        approved_by=hold.approved_by if hold is not None else None,
+    )
+    return Verdict(hold=waiting, suspicious=reason if kind == "empty" else None)
+
+
+def _reason_to_hold(
+    missing: Sequence[Candidate],
+    listed: int,
+    rows: int,
+    policy: Policy,
+    standing: Standing,
+    fingerprint: str,
+    identity: str | None,
+) -> tuple[str, str] | None:
+    count = len(missing)
+    if listed == 0:
+        return "empty", f"the source lists nothing, although {rows} of its pages are published"
+    if standing.identity is not None and identity is not None and standing.identity != identity:
+        return "identity", f"the source is not the one seen before, and lacks {count} of its pages"
+    if standing.fingerprint is not None and standing.fingerprint != fingerprint:
+        return "scope", f"the configuration changed, and {count} pages are out of scope"
+    over_budget = count > policy.hold_above_pages and count * 100 > rows * policy.hold_above_percent
+    if over_budget:
+        return (
+            "deletions",
+            f"{count} of {rows} pages are missing "
+            f"(limit {policy.hold_above_pages} and {policy.hold_above_percent:g} %)",
+        )
+    if count >= rows and count > 1:
+        return "deletions", f"all {count} pages are missing"
+    return None
+
+
+def _approves(hold: Hold, missing: Sequence[Candidate], now: float) -> bool:
+    """Whether the approval is alive and covers this set: at most its ceiling, and no page that was not
+    already missing when it was given."""
+    if hold.approved is None or hold.approved_until is None or now > hold.approved_until:
+        return False
+    given_at = hold.approved_until - APPROVAL_LIFE_S
+    return len(missing) <= hold.approved and all(candidate.since <= given_at for candidate in missing)

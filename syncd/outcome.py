@@ -1,0 +1,142 @@
+"""What a run came to: the counts, the result, and the sentences that go with them. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from syncd.apply import Tally
+from syncd.journal import Hold, Standing
+from syncd.model import Report, Result
+from syncd.plan import Listing, Plan
+from syncd.survey import Survey
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """What is known of a run while it goes on, whatever way it ends.
+
+    Attributes:
+        began_s: on the monotonic clock.
+        standing, hold: what will be remembered; a run that ends early leaves them as far as it came.
+        settled: the origin said that nothing changed.
+        stopped: it was asked to stop before the end.
+    """
+
+    began_s: float
+    standing: Standing
+    hold: Hold | None
+    revision: str | None = None
+    survey: Survey | None = None
+    tally: Tally = field(default_factory=Tally)
+    settled: bool = False
+    stopped: bool = False
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing that a sync would do: create, update, delete or hold."""
+
+    action: str
+    external_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A report, with the sentences behind its counts.
+
+    Attributes:
+        failures: (external_id, why) of each page that failed in this run or is refused.
+        notices: what an operator should know besides, one sentence each.
+        error: what ended the source's run; None if it reached its end.
+        operations: what a sync would do; only a plan has them.
+    """
+
+    report: Report
+    failures: tuple[tuple[str, str], ...] = ()
+    notices: tuple[str, ...] = ()
+    hold: Hold | None = None
+    error: BaseException | None = None
+    operations: tuple[Operation, ...] = ()
+
+
+def sum_up(name: str, attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
+    """Make the outcome of an attempt that has ended, at `now_s` on the monotonic clock."""
+    seconds = round(now_s - attempt.began_s, 3)
+    if attempt.settled:
+        listed = attempt.standing.listed or 0
+        report = Report(name=name, listed=listed, unchanged=listed, requests=requests, seconds=seconds)
+        return Outcome(report=report)
+    survey, tally = attempt.survey, attempt.tally
+    listing = survey.listing if survey is not None else Listing()
+    plan = survey.plan if survey is not None else Plan()
+    held = _held(attempt)
+    failed = tally.failed + len(plan.parked) + len(listing.clashes)
+    notices = tuple(_notices(listing, plan))
+    error = _error(attempt)
+    unseen = listing.broken is not None or any(not unlisted.skipped for unlisted in listing.unlisted)
+    if error is not None:
+        result = Result.FAILED
+    elif held:
+        result = Result.HELD
+    elif failed or unseen:
+        result = Result.PARTIAL
+    else:
+        result = Result.OK
+    report = Report(
+        name=name,
+        result=result,
+        error=error or (notices[0] if unseen else None),
+        listed=len(listing.items) + len(listing.clashes),
+        created=tally.created,
+        updated=tally.updated,
+        unchanged=plan.unchanged + tally.same,
+        deleted=tally.deleted,
+        held=held,
+        failed=failed,
+        skipped=sum(unlisted.skipped for unlisted in listing.unlisted) + plan.skipped + tally.skipped,
+        missing=max(0, len(plan.missing) - tally.deleted - held),
+        requests=requests,
+        seconds=seconds,
+    )
+    return Outcome(
+        report=report,
+        failures=tuple(tally.errors) + tuple(listing.clashes.items()),
+        notices=notices,
+        hold=attempt.hold if held else None,
+        error=attempt.error,
+    )
+
+
+def _held(attempt: Attempt) -> int:
+    """Pages that wait for a person; none once an approval lets them go."""
+    if attempt.hold is None or (attempt.survey is not None and attempt.survey.verdict.deletes):
+        return 0
+    return attempt.hold.count
+
+
+def _error(attempt: Attempt) -> str | None:
+    if attempt.stopped:
+        return "stopped before the end; the next run goes on from here"
+    if attempt.error is None:
+        return None
+    return str(attempt.error) or type(attempt.error).__name__
+
+
+def _notices(listing: Listing, plan: Plan) -> list[str]:
+    notices: list[str] = []
+    if listing.broken is not None:
+        notices.append(
+            f"the listing broke off after {len(listing.items)} items: {listing.broken}; nothing is deleted"
+        )
+    kept = Counter[str]()
+    for unlisted in listing.unlisted:
+        if not unlisted.skipped:
+            where = unlisted.scope or "the source"
+            notices.append(f"cannot read {where}: {unlisted.reason}; its pages are kept as they are")
+        else:
+            kept[unlisted.reason] += 1
+    notices.extend(f"left out {count} item(s): {reason}" for reason, count in kept.most_common())
+    return notices

@@ -1,0 +1,209 @@
+"""Items and records → Plan: what a run has to look at, and what is gone. Pure; holds ids, never bodies."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from syncd.guards import Candidate
+from syncd.model import Item, Record, RecordState, Unlisted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What one pass over an origin saw.
+
+    Attributes:
+        items: by external_id; an id that two items claim is in `clashes` instead.
+        clashes: external_id → why neither of the items that claim it may be sent, naming them all.
+        unlisted: what could not be seen, and what was left out on purpose.
+        broken: why the listing ended early; None for one that ended well.
+    """
+
+    items: Mapping[str, Item] = field(default_factory=dict)
+    clashes: Mapping[str, str] = field(default_factory=dict)
+    unlisted: tuple[Unlisted, ...] = ()
+    broken: str | None = None
+
+
+class Task(NamedTuple):
+    """One item that has to be read and rendered, and why: new, changed, pending, rules, links, drift,
+    full."""
+
+    item: Item
+    reason: str
+    record: Record | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run has to do before anything is read.
+
+    Attributes:
+        tasks: items to read, render and compare, in the order of the listing.
+        unchanged: how many items need nothing.
+        parked: external ids in quarantine whose item and rules are as they were when they were parked.
+        skipped: how many items were left out before and are as they were.
+        returned: external ids that had been absent and are back.
+        missing: external ids of rows that a complete listing did not name.
+        gone: those of `missing` whose absence is proved, by two listings or by the origin itself.
+    """
+
+    tasks: tuple[Task, ...] = ()
+    unchanged: int = 0
+    parked: tuple[str, ...] = ()
+    skipped: int = 0
+    returned: tuple[str, ...] = ()
+    missing: tuple[Candidate, ...] = ()
+    gone: tuple[Candidate, ...] = ()
+
+
+def make_listing(entries: Iterable[Item | Unlisted], *, broken: str | None = None) -> Listing:
+    """Collect what a listing named; an external_id that is named twice is refused for all who claim it."""
+    items: dict[str, Item] = {}
+    claims: dict[str, list[str]] = {}
+    unlisted: list[Unlisted] = []
+    for entry in entries:
+        if type(entry) is Item:
+            external_id = entry.external_id
+            if external_id in items:
+                claims.setdefault(external_id, [items[external_id].path]).append(entry.path)
+            else:
+                items[external_id] = entry
+        elif isinstance(entry, Unlisted):
+            unlisted.append(entry)
+    clashes = {external_id: _clash(external_id, paths) for external_id, paths in claims.items()}
+    for external_id in clashes:
+        del items[external_id]
+    return Listing(items=items, clashes=clashes, unlisted=tuple(unlisted), broken=broken)
+
+
+def refuse_lookalikes(listing: Listing) -> Listing:
+    """Move items whose ids differ only in case or in Unicode normalisation to the clashes.
+
+    Such twins are one file on another file system, and nobody can tell which of them Fin should believe.
+    """
+    twins: dict[str, list[str]] = {}
+    for external_id in listing.items:
+        twins.setdefault(_fold(external_id), []).append(external_id)
+    alike = [ids for ids in twins.values() if len(ids) > 1]
+    if not alike:
+        return listing
+    items = dict(listing.items)
+    clashes = dict(listing.clashes)
+    for ids in alike:
+        reason = _clash(ids[0], [items[external_id].path for external_id in ids])
+        for external_id in ids:
+            del items[external_id]
+            clashes[external_id] = reason
+    return Listing(items=items, clashes=clashes, unlisted=listing.unlisted, broken=listing.broken)
+
+
+def make_plan(
+    listing: Listing,
+    records: Mapping[str, Record],
+    *,
+    rules: str,
+    now: float,
+    confirm: int,
+    min_absence_s: float,
+    removed: Collection[str] = (),
+    drifted: Collection[str] = (),
+    full: bool = False,
+) -> Plan:
+    """Compare what is there with what was delivered.
+
+    Args:
+        rules: key of the rendering rules in force.
+        now: Unix seconds.
+        confirm: complete listings in a row that must miss an item before it counts as gone.
+        min_absence_s: seconds that must lie between the first and the last of those listings.
+        removed: external ids that the origin itself says were removed: gone without confirmation.
+        drifted: external ids whose page is not in Intercom as it was acknowledged.
+        full: look at every item, whatever its version.
+    """
+    tasks: list[Task] = []
+    parked: list[str] = []
+    returned: list[str] = []
+    unchanged = skipped = 0
+    live, quarantined = RecordState.LIVE.value, RecordState.QUARANTINED.value
+    for external_id, item in listing.items.items():
+        record = records.get(external_id)
+        if record is None:
+            tasks.append(Task(item, "new", None))
+            continue
+        if record.absences:
+            returned.append(external_id)
+        same = record.version == item.version and record.rules == rules and not full
+        if same and record.state == live:
+            unchanged += 1
+        elif same and record.state == quarantined:
+            parked.append(external_id)
+        elif same and record.state == RecordState.SKIPPED:
+            skipped += 1
+        else:
+            reason = "drift" if external_id in drifted else _reason(record, item, rules, full)
+            tasks.append(Task(item, reason, record))
+    missing: list[Candidate] = []
+    gone: list[Candidate] = []
+    if listing.broken is None:
+        for external_id, record in records.items():
+            if external_id in listing.items or external_id in listing.clashes:
+                continue
+            if any(u.covers(external_id) and not u.skipped for u in listing.unlisted):
+                continue
+            since = record.absent_since if record.absent_since is not None else now
+            seen_missing = record.absences + 1
+            candidate = Candidate(external_id, record.page_id, record.content_hash, since, "")
+            missing.append(candidate)
+            if external_id in removed:
+                gone.append(candidate._replace(evidence="the origin says that it was removed"))
+            elif seen_missing >= confirm and now - since >= min_absence_s:
+                evidence = f"missing from {seen_missing} complete listings over {now - since:.0f} s"
+                gone.append(candidate._replace(evidence=evidence))
+    return Plan(
+        tasks=tuple(tasks),
+        unchanged=unchanged,
+        parked=tuple(parked),
+        skipped=skipped,
+        returned=tuple(returned),
+        missing=tuple(missing),
+        gone=tuple(gone),
+    )
+
+
+def with_links(plan: Plan, listing: Listing, records: Mapping[str, Record], linking: Collection[str]) -> Plan:
+    """Add the unchanged pages whose links now lead elsewhere."""
+    planned = {task.item.external_id for task in plan.tasks} | set(plan.parked)
+    moved = [
+        Task(listing.items[external_id], "links", records[external_id])
+        for external_id in sorted(linking)
+        if external_id in listing.items and external_id in records and external_id not in planned
+    ]
+    return replace(plan, tasks=plan.tasks + tuple(moved), unchanged=plan.unchanged - len(moved))
+
+
+def _reason(record: Record, item: Item, rules: str, full: bool) -> str:
+    if record.state in (RecordState.PENDING, RecordState.DELETING):
+        return "pending"
+    if record.version != item.version:
+        return "changed"
+    if record.rules != rules:
+        return "rules"
+    return "full" if full else "changed"
+
+
+def _clash(external_id: str, paths: list[str]) -> str:
+    named = ", ".join(repr(path) for path in sorted(paths))
+    return (
+        f"duplicate id {external_id!r}: {len(paths)} items claim it: {named}. "
+        "None of them is sent; rename or exclude all but one."
+    )
+
+
+def _fold(external_id: str) -> str:
+    if external_id.isascii():
+        return external_id.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", external_id).casefold())

@@ -1,0 +1,219 @@
+"""The first half of a trip: what is there, what was delivered, and what follows from the two.
+
+    open → list → plan
+
+Nothing is read but what a listing needs, and nothing is written anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from syncd.apply import Clock, Lane, StateStore, Target
+from syncd.connector import Connector, Snapshot
+from syncd.errors import ListingIncomplete
+from syncd.guards import Policy, Verdict, judge
+from syncd.journal import Hold, Standing
+from syncd.model import Availability, Document, Draft, Item, Record, Unlisted
+from syncd.plan import Listing, Plan, make_listing, make_plan, refuse_lookalikes, with_links
+from syncd.render import Rules
+from syncd.render.links import LinkIndex
+from syncd.render.urls import page_url
+
+
+class Renderer(Protocol):
+    """Turns documents into drafts; syncd.workers.Workers is the real one."""
+
+    async def render(self, document: Document, rules: Rules) -> Draft: ...
+
+
+class Progress:
+    """Hears how a run goes on; this one keeps silent."""
+
+    def planned(self, source: str, pages: int) -> None:
+        """So many pages will be looked at."""
+
+    def done(self, source: str, external_id: str) -> None:
+        """One of them is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """An import source that was found or made: where the pages go, and what to remember of it."""
+
+    target: Target
+    import_source_id: int
+    import_source_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One configured origin with all that a run of it needs to know.
+
+    Attributes:
+        fingerprint: of the settings that decide what is listed; a change of it is no deletion.
+        rules: how documents become pages; `rules_key` names them with all else that shapes a request.
+        page_url: template of the pages' URLs; None leaves pages without one.
+        availability: flags that every write enforces; None respects what people switched in Intercom.
+        connect: finds or makes the import source; called only when there is something to send.
+        requests: requests that were sent for this source so far.
+    """
+
+    name: str
+    connector: Connector
+    policy: Policy
+    fingerprint: str
+    rules: Rules
+    rules_key: str
+    page_url: str | None
+    locale: str
+    availability: Availability | None
+    connect: Callable[[Standing], Awaitable[Connection]]
+    requests: Callable[[], int]
+
+    def url_of(self, item: Item) -> str | None:
+        """Where a reader finds the item, as far as that is known without reading it."""
+        return item.url or page_url(self.page_url, item.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one trip is made with.
+
+    Attributes:
+        keep: runs the store's blocking calls; crawl: runs the snapshot's.
+        concurrency: changes carried out at once.
+        trigger: what started it: manual, cron, schedule, webhook.
+        full: look at every item and compare with what Intercom holds.
+        stop: set when the run should end early and orderly.
+    """
+
+    store: StateStore
+    keep: Lane
+    crawl: Lane
+    renderer: Renderer
+    clock: Clock
+    concurrency: int = 16
+    trigger: str = "manual"
+    full: bool = False
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    progress: Progress = field(default_factory=Progress)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What a look at the origin came to."""
+
+    listing: Listing
+    plan: Plan
+    verdict: Verdict
+    index: LinkIndex
+    identity: str | None
+
+
+@asynccontextmanager
+async def opened(connector: Connector, crawl: Lane) -> AsyncIterator[Snapshot]:
+    """A connector's snapshot, opened and released in the crawling thread."""
+    manager = await crawl(connector.open)
+    snapshot = await crawl(manager.__enter__)
+    try:
+        yield snapshot
+    finally:
+        await crawl(manager.__exit__, None, None, None)
+
+
+async def look(
+    source: Source,
+    run: Run,
+    snapshot: Snapshot,
+    *,
+    records: Mapping[str, Record],
+    standing: Standing,
+    hold: Hold | None,
+    drifted: Collection[str] = (),
+) -> Survey:
+    """List the origin, compare it with the records, and let the guards judge what is missing."""
+    identity = await run.crawl(lambda: snapshot.identity)
+    listing = await run.crawl(list_items, snapshot)
+    if any(external_id not in records for external_id in listing.items):
+        listing = refuse_lookalikes(listing)
+    removed: frozenset[str] = frozenset()
+    if standing.origin_revision is not None:
+        removed = frozenset(await run.crawl(snapshot.removed, standing.origin_revision))
+    now = run.clock.now()
+    plan = make_plan(
+        listing,
+        records,
+        rules=source.rules_key,
+        now=now,
+        confirm=source.policy.confirm,
+        min_absence_s=source.policy.min_absence_s,
+        removed=removed,
+        drifted=drifted,
+        full=run.full,
+    )
+    verdict = judge(
+        plan.missing,
+        plan.gone,
+        listed=len(listing.items) + len(listing.clashes),
+        rows=len(records),
+        policy=source.policy,
+        standing=standing,
+        fingerprint=source.fingerprint,
+        identity=identity,
+        hold=hold,
+        now=now,
+    )
+    index = LinkIndex(())
+    if plan.tasks or verdict.deletes:
+        index, linking = await _follow_links(source, run, listing, records, plan, verdict)
+        plan = with_links(plan, listing, records, linking)
+    return Survey(listing=listing, plan=plan, verdict=verdict, index=index, identity=identity)
+
+
+def list_items(snapshot: Snapshot) -> Listing:
+    """Exhaust a snapshot's listing. Blocking. An early end is part of the answer, not an error."""
+    broken: list[str] = []
+
+    def entries() -> Iterator[Item | Unlisted]:
+        try:
+            yield from snapshot.items()
+        except ListingIncomplete as error:
+            broken.append(str(error))
+
+    listing = make_listing(entries())
+    return replace(listing, broken=broken[0]) if broken else listing
+
+
+async def _follow_links(
+    source: Source,
+    run: Run,
+    listing: Listing,
+    records: Mapping[str, Record],
+    plan: Plan,
+    verdict: Verdict,
+) -> tuple[LinkIndex, set[str]]:
+    """Index what can be linked to now, and find the pages with a link that leads elsewhere than before."""
+    known = await run.keep(run.store.urls, source.name)
+    planned = {task.item.external_id for task in plan.tasks}
+    deleted = {candidate.external_id for candidate in verdict.deletes}
+    entries = [
+        (external_id, item.path, source.url_of(item) if external_id in planned else known.get(external_id))
+        for external_id, item in listing.items.items()
+    ]
+    # What is missing but not yet gone is still published, so links to it still lead somewhere.
+    entries += [
+        (external_id, external_id, known.get(external_id))
+        for external_id in records
+        if external_id not in listing.items and external_id not in deleted
+    ]
+    index = LinkIndex(entries)
+    pairs = await run.keep(run.store.links, source.name)
+    moved = {target for target, url in pairs if index.resolve(target) != url}
+    if not moved:
+        return index, set()
+    return index, await run.keep(run.store.linking, source.name, moved)

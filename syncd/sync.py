@@ -1,0 +1,258 @@
+"""One run of one source, top to bottom. Read this first.
+
+    open → list → plan → read → render → compare → apply → record
+    └───── survey.py ───┘└──── changes.py ────────┘└─ apply.py ──┘
+
+Everything that a run touches is handed in: the source, the store, the renderer, Intercom, the clock and
+the threads. `sync_source` carries the changes out; `plan_source` walks the same trip and only tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+
+from syncd.apply import Applier, Journal, Target, Upsert
+from syncd.changes import changes
+from syncd.connector import Snapshot
+from syncd.errors import SourceError, SourceUnavailable
+from syncd.journal import Absent, Entry, Returned
+from syncd.model import Record, RecordState
+from syncd.outcome import Attempt, Operation, Outcome, sum_up
+from syncd.plan import Plan
+from syncd.survey import Run, Source, Survey, look, opened
+
+STOP_GRACE_S = 5.0
+"""Seconds that requests under way get to finish once a run was asked to stop."""
+
+
+async def sync_source(source: Source, run: Run) -> Outcome:
+    """Make the import source equal to the origin, as far as it may and can.
+
+    A SourceError is part of the outcome. A FatalError, and what nobody foresaw, is raised after the run
+    was closed.
+    """
+    attempt = await _attempt(source, run)
+    number = await run.keep(run.store.start, source.name, trigger=run.trigger, at=run.clock.now())
+    try:
+        async with opened(source.connector, run.crawl) as snapshot:
+            await _carry_out(source, run, snapshot, attempt, number)
+    except SourceError as error:
+        attempt.error = error
+    except BaseException as error:
+        attempt.error = error
+        raise
+    finally:
+        outcome = sum_up(source.name, attempt, requests=source.requests(), now_s=run.clock.monotonic())
+        await run.keep(
+            run.store.finish,
+            source.name,
+            number,
+            report=outcome.report,
+            standing=attempt.standing,
+            hold=attempt.hold,
+            revision=attempt.revision,
+            at=run.clock.now(),
+        )
+    return outcome
+
+
+async def plan_source(source: Source, run: Run) -> Outcome:
+    """Tell what `sync_source` would do, without writing anything anywhere."""
+    attempt = await _attempt(source, run)
+    operations: list[Operation] = []
+    try:
+        async with opened(source.connector, run.crawl) as snapshot:
+            await _foretell(source, run, snapshot, attempt, operations)
+    except SourceError as error:
+        attempt.error = error
+    outcome = sum_up(source.name, attempt, requests=source.requests(), now_s=run.clock.monotonic())
+    return replace(outcome, operations=tuple(operations))
+
+
+async def _attempt(source: Source, run: Run) -> Attempt:
+    return Attempt(
+        began_s=run.clock.monotonic(),
+        standing=await run.keep(run.store.standing, source.name),
+        hold=await run.keep(run.store.hold, source.name),
+    )
+
+
+async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Attempt, number: int) -> None:
+    attempt.revision = await run.crawl(lambda: snapshot.revision)
+    attempt.settled = _settled(source, run, attempt)
+    if attempt.settled:
+        return
+
+    async def connect() -> Target:
+        connection = await source.connect(attempt.standing)
+        attempt.standing = replace(
+            attempt.standing,
+            import_source_id=connection.import_source_id,
+            import_source_url=connection.import_source_url,
+        )
+        return connection.target
+
+    journal = Journal(run.store, run.keep, run.clock, source.name, number)
+    applier = Applier(
+        target=connect,
+        journal=journal,
+        rules=source.rules_key,
+        concurrency=run.concurrency,
+        on_done=lambda external_id: run.progress.done(source.name, external_id),
+    )
+    attempt.tally = applier.tally
+    records = await run.keep(run.store.records, source.name)
+    drifted = await _drift(source, run, applier, records) if run.full else {}
+    survey = await _look(source, run, snapshot, attempt, {**records, **drifted}, drifted)
+    await journal.write(*_noticed(survey.plan))
+    run.progress.planned(source.name, len(survey.plan.tasks))
+    try:
+        async with aclosing(changes(source, run, snapshot, survey)) as stream:
+            async for change in stream:
+                await applier.apply(change)
+        if run.stop.is_set():
+            attempt.stopped = True
+            async with asyncio.timeout(STOP_GRACE_S):
+                await applier.drain()
+        else:
+            await applier.drain()
+            # Deletes come last, so that a rename never leaves a gap.
+            await applier.delete(survey.verdict.deletes)
+            _remember(source, run, attempt, survey)
+    except TimeoutError:
+        pass  # it stopped in time; the rows of what is given up below stay pending
+    finally:
+        await applier.cancel()
+
+
+async def _foretell(
+    source: Source, run: Run, snapshot: Snapshot, attempt: Attempt, operations: list[Operation]
+) -> None:
+    attempt.revision = await run.crawl(lambda: snapshot.revision)
+    attempt.settled = _settled(source, run, attempt)
+    if attempt.settled:
+        return
+    records = await run.keep(run.store.records, source.name)
+    survey = await _look(source, run, snapshot, attempt, records, ())
+    async with aclosing(changes(source, run, snapshot, survey)) as stream:
+        async for change in stream:
+            attempt.tally.foresee(change)
+            if isinstance(change, Upsert):
+                operations.append(
+                    Operation(
+                        action=change.action.value,
+                        external_id=change.page.external_id,
+                        reason=change.task.reason,
+                    )
+                )
+    attempt.tally.deleted = len(survey.verdict.deletes)
+    operations.extend(
+        Operation(action="delete", external_id=candidate.external_id, reason=candidate.evidence)
+        for candidate in survey.verdict.deletes
+    )
+    if attempt.hold is not None and not survey.verdict.deletes:
+        operations.extend(
+            Operation(action="hold", external_id=candidate.external_id, reason=attempt.hold.reason)
+            for candidate in survey.plan.missing
+        )
+
+
+def _settled(source: Source, run: Run, attempt: Attempt) -> bool:
+    """Whether the origin says that nothing changed since a run that left nothing to do."""
+    standing = attempt.standing
+    return (
+        attempt.revision is not None
+        and not run.full
+        and attempt.hold is None
+        and standing.revision == attempt.revision
+        and standing.rules == source.rules_key
+        and standing.fingerprint == source.fingerprint
+    )
+
+
+async def _look(
+    source: Source,
+    run: Run,
+    snapshot: Snapshot,
+    attempt: Attempt,
+    records: Mapping[str, Record],
+    drifted: Collection[str],
+) -> Survey:
+    survey = await look(
+        source,
+        run,
+        snapshot,
+        records=records,
+        standing=attempt.standing,
+        hold=attempt.hold,
+        drifted=drifted,
+    )
+    attempt.survey = survey
+    if survey.listing.broken is None:
+        attempt.hold = survey.verdict.hold
+    if survey.verdict.suspicious is not None:
+        raise SourceUnavailable(
+            f"{survey.verdict.suspicious}. Nothing was sent and nothing is deleted.\n"
+            f"If that is intended: syncd approve {source.name} --deletes {len(survey.plan.missing)}"
+        )
+    return survey
+
+
+def _noticed(plan: Plan) -> list[Entry]:
+    entries: list[Entry] = [Absent(external_id=candidate.external_id) for candidate in plan.missing]
+    entries.extend(Returned(external_id=external_id) for external_id in plan.returned)
+    return entries
+
+
+async def _drift(
+    source: Source, run: Run, applier: Applier, records: Mapping[str, Record]
+) -> dict[str, Record]:
+    """Compare what Intercom holds with what was acknowledged; return the rows that must be sent again."""
+    digests = await run.keep(run.store.remote_digests, source.name)
+    if not digests:
+        return {}
+    target = await applier.target()
+    remote = {page.external_id: page async for page in target.pages()}
+    drifted: dict[str, Record] = {}
+    for external_id, digest in digests.items():
+        record, page = records.get(external_id), remote.get(external_id)
+        if record is None or record.state != RecordState.LIVE:
+            continue
+        if page is None:
+            drifted[external_id] = record._replace(state=RecordState.PENDING, page_id=None)
+        elif (page.remote_digest, page.page_id) != (digest, record.page_id):
+            drifted[external_id] = record._replace(state=RecordState.PENDING, page_id=page.page_id)
+    return drifted
+
+
+def _remember(source: Source, run: Run, attempt: Attempt, survey: Survey) -> None:
+    """After a run that reached its end: what the next one may rely on."""
+    listing, plan, verdict = survey.listing, survey.plan, survey.verdict
+    if listing.broken is not None:
+        return
+    if verdict.hold is not None and len(verdict.deletes) == len(plan.missing):
+        attempt.hold = None  # approved and carried out: an approval is good for once
+    waits = attempt.hold is not None
+    clean = (
+        not waits
+        and not listing.clashes
+        and len(plan.missing) == len(verdict.deletes)
+        and not plan.parked
+        and not attempt.tally.failed
+        and all(unlisted.skipped for unlisted in listing.unlisted)
+    )
+    attempt.standing = replace(
+        attempt.standing,
+        # Only a run that left nothing open may be skipped by the next one of the same revision.
+        revision=attempt.revision if clean else None,
+        origin_revision=attempt.revision,
+        rules=source.rules_key,
+        # While a person has not decided, the origin counts as the one that was there before.
+        identity=attempt.standing.identity if waits else survey.identity,
+        fingerprint=attempt.standing.fingerprint if waits else source.fingerprint,
+        listed=len(listing.items),
+        completed_at=run.clock.now(),
+    )
