@@ -124,6 +124,13 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """An item that never was published is gone: its row is of no use any more."""
+
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
     """Something was seen and not done: an item left out on purpose, a delete that waits for a person."""
 
@@ -133,7 +140,18 @@ class Noted:
 
 
 Entry = (
-    Intent | Sent | Unchanged | Failed | Skipped | Uncertain | Absent | Returned | Deleting | Deleted | Noted
+    Intent
+    | Sent
+    | Unchanged
+    | Failed
+    | Skipped
+    | Uncertain
+    | Absent
+    | Returned
+    | Deleting
+    | Deleted
+    | Forgotten
+    | Noted
 )
 
 

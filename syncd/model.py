@@ -196,6 +196,11 @@ class Record(NamedTuple):
     absent_since: float | None = None
     ambiguous_at: float | None = None
 
+    @property
+    def may_be_published(self) -> bool:
+        """Whether Intercom has a page for it, or may have one after a lost answer."""
+        return self.page_id is not None or self.state in (RecordState.PENDING, RecordState.DELETING)
+
 
 class Action(StrEnum):
     """What was done, or refused, for one page; the word an operator reads in the audit trail."""

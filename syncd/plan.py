@@ -47,7 +47,8 @@ class Plan:
         parked: external ids in quarantine whose item and rules are as they were when they were parked.
         skipped: how many items were left out before and are as they were.
         returned: external ids that had been absent and are back.
-        missing: external ids of rows that a complete listing did not name.
+        forgotten: external ids of rows that never were published and whose item is gone.
+        missing: rows with a page in Intercom that a complete listing did not name.
         gone: those of `missing` whose absence is proved, by two listings or by the origin itself.
     """
 
@@ -56,6 +57,7 @@ class Plan:
     parked: tuple[str, ...] = ()
     skipped: int = 0
     returned: tuple[str, ...] = ()
+    forgotten: tuple[str, ...] = ()
     missing: tuple[Candidate, ...] = ()
     gone: tuple[Candidate, ...] = ()
 
@@ -148,11 +150,15 @@ def make_plan(
             tasks.append(Task(item, reason, record))
     missing: list[Candidate] = []
     gone: list[Candidate] = []
+    forgotten: list[str] = []
     if listing.broken is None:
         for external_id, record in records.items():
             if external_id in listing.items or external_id in listing.clashes:
                 continue
             if any(u.covers(external_id) and not u.skipped for u in listing.unlisted):
+                continue
+            if not record.may_be_published:
+                forgotten.append(external_id)
                 continue
             since = record.absent_since if record.absent_since is not None else now
             seen_missing = record.absences + 1
@@ -169,6 +175,7 @@ def make_plan(
         parked=tuple(parked),
         skipped=skipped,
         returned=tuple(returned),
+        forgotten=tuple(forgotten),
         missing=tuple(missing),
         gone=tuple(gone),
     )

@@ -160,7 +160,7 @@ async def look(
         plan.missing,
         plan.gone,
         listed=len(listing.items) + len(listing.clashes),
-        rows=len(records),
+        rows=sum(record.may_be_published for record in records.values()) if plan.missing else 0,
         policy=source.policy,
         standing=standing,
         fingerprint=source.fingerprint,

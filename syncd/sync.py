@@ -18,7 +18,7 @@ from syncd.apply import Applier, Journal, Target, Upsert
 from syncd.changes import changes
 from syncd.connector import Snapshot
 from syncd.errors import SourceError, SourceUnavailable
-from syncd.journal import Absent, Entry, Returned
+from syncd.journal import Absent, Entry, Forgotten, Returned
 from syncd.model import Record, RecordState
 from syncd.outcome import Attempt, Operation, Outcome, sum_up
 from syncd.plan import Plan
@@ -204,6 +204,7 @@ async def _look(
 def _noticed(plan: Plan) -> list[Entry]:
     entries: list[Entry] = [Absent(external_id=candidate.external_id) for candidate in plan.missing]
     entries.extend(Returned(external_id=external_id) for external_id in plan.returned)
+    entries.extend(Forgotten(external_id=external_id) for external_id in plan.forgotten)
     return entries
 
 

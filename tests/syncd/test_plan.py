@@ -1,0 +1,209 @@
+"""The plan: items and records in, tasks and candidates out."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncd.model import Item, RecordState, Unlisted
+from syncd.plan import Listing, Plan, make_listing, make_plan, refuse_lookalikes, with_links
+from tests.builders import item, record, records
+
+
+def plan_of(listing: Listing, *rows: object, **values: object) -> Plan:
+    given: dict[str, object] = {"rules": "rules", "now": 1000.0, "confirm": 2, "min_absence_s": 900.0}
+    return make_plan(listing, records(*rows), **{**given, **values})  # type: ignore[arg-type]
+
+
+def reasons(plan: Plan) -> dict[str, str]:
+    return {task.item.external_id: task.reason for task in plan.tasks}
+
+
+def test_unknown_item_is_new() -> None:
+    """What has no record is read."""
+    assert reasons(plan_of(make_listing([item("a.md")]))) == {"a.md": "new"}
+
+
+def test_same_version_and_rules_need_nothing() -> None:
+    """An unchanged item is neither read nor rendered."""
+    plan = plan_of(make_listing([item("a.md")]), record("a.md"))
+
+    assert (plan.tasks, plan.unchanged) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (record("a.md", version="0"), "changed"),
+        (record("a.md", rules="older"), "rules"),
+        (record("a.md", state=RecordState.PENDING), "pending"),
+        (record("a.md", state=RecordState.DELETING), "pending"),
+        (record("a.md", state=RecordState.QUARANTINED, version="0"), "changed"),
+    ],
+)
+def test_reason_names_what_made_the_item_a_task(row: object, reason: str) -> None:
+    """An operator reads why a page was looked at."""
+    assert reasons(plan_of(make_listing([item("a.md")]), row)) == {"a.md": reason}
+
+
+def test_full_looks_at_every_item() -> None:
+    """--full trusts no version."""
+    assert reasons(plan_of(make_listing([item("a.md")]), record("a.md"), full=True)) == {"a.md": "full"}
+
+
+def test_drift_is_named_as_such() -> None:
+    """A page that Intercom no longer holds as sent is looked at for that reason."""
+    row = record("a.md", state=RecordState.PENDING)
+
+    plan = plan_of(make_listing([item("a.md")]), row, full=True, drifted={"a.md"})
+
+    assert reasons(plan) == {"a.md": "drift"}
+
+
+def test_parked_page_is_not_tried_again_until_something_changes() -> None:
+    """A poisoned page costs nothing on the next run, and is still counted."""
+    row = record("a.md", state=RecordState.QUARANTINED)
+
+    plan = plan_of(make_listing([item("a.md")]), row)
+
+    assert (plan.tasks, plan.parked) == ((), ("a.md",))
+
+
+def test_page_left_out_before_stays_left_out() -> None:
+    """An empty page is no failure, and not looked at again."""
+    plan = plan_of(make_listing([item("a.md")]), record("a.md", state=RecordState.SKIPPED, page_id=None))
+
+    assert (plan.tasks, plan.skipped, plan.parked) == ((), 1, ())
+
+
+@pytest.mark.parametrize("state", [RecordState.SKIPPED, RecordState.QUARANTINED])
+def test_row_that_never_was_published_is_forgotten(state: RecordState) -> None:
+    """Nothing in Intercom goes with it, so it needs no confirmation and no budget."""
+    plan = plan_of(Listing(), record("a.md", state=state, page_id=None))
+
+    assert (plan.forgotten, plan.missing) == (("a.md",), ())
+
+
+def test_row_whose_create_got_no_answer_is_not_forgotten() -> None:
+    """Intercom may hold its page."""
+    plan = plan_of(Listing(), record("a.md", state=RecordState.PENDING, page_id=None))
+
+    assert ([c.external_id for c in plan.missing], plan.forgotten) == (["a.md"], ())
+
+
+def test_first_absence_is_missing_and_not_gone() -> None:
+    """One listing proves nothing."""
+    plan = plan_of(Listing(), record("a.md"))
+
+    assert ([c.external_id for c in plan.missing], plan.gone) == (["a.md"], ())
+
+
+def test_second_absence_soon_after_is_not_gone() -> None:
+    """Two listings within min_absence may both have met the same fault."""
+    plan = plan_of(Listing(), record("a.md", absences=1, absent_since=101.0))
+
+    assert plan.gone == ()
+
+
+def test_second_absence_after_min_absence_is_gone() -> None:
+    """Confirmed: the evidence names both listings."""
+    plan = plan_of(Listing(), record("a.md", absences=1, absent_since=100.0))
+
+    assert [c.evidence for c in plan.gone] == ["missing from 2 complete listings over 900 s"]
+
+
+def test_positive_evidence_needs_no_confirmation() -> None:
+    """The origin's own word that it was removed is enough."""
+    plan = plan_of(Listing(), record("a.md"), record("b.md"), removed={"a.md"})
+
+    assert [c.external_id for c in plan.gone] == ["a.md"]
+
+
+def test_returned_item_is_noticed() -> None:
+    """An absence that ends is forgotten, and nothing is sent for it."""
+    plan = plan_of(make_listing([item("a.md")]), record("a.md", absences=1, absent_since=1.0))
+
+    assert (plan.returned, plan.tasks, plan.missing) == (("a.md",), (), ())
+
+
+def test_broken_listing_takes_the_right_to_delete_away() -> None:
+    """What a listing that broke off did not name is unknown, not absent."""
+    plan = plan_of(make_listing([], broken="I/O error"), record("a.md", absences=5, absent_since=0.0))
+
+    assert (plan.missing, plan.gone) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("scope", "missing"),
+    [("", []), ("guides/", ["top.md"]), ("guides/a.md", ["guides/b.md", "top.md"]), ("guides", "all")],
+)
+def test_unlisted_scope_keeps_what_lies_in_it(scope: str, missing: object) -> None:
+    """A page in a scope that could not be seen keeps its last good version online."""
+    names = ["guides/a.md", "guides/b.md", "top.md"]
+    listing = make_listing([Unlisted(scope, "permission denied")])
+
+    plan = plan_of(listing, *(record(name) for name in names))
+
+    assert [c.external_id for c in plan.missing] == (names if missing == "all" else missing)
+
+
+def test_item_left_out_on_purpose_counts_as_absent() -> None:
+    """A page that became a draft was seen, and must not stay published."""
+    listing = make_listing([Unlisted("a.md", "draft", skipped=True)])
+
+    assert [c.external_id for c in plan_of(listing, record("a.md")).missing] == ["a.md"]
+
+
+def test_two_items_with_one_id_are_both_refused() -> None:
+    """Neither may win; both are named, and what was published stays."""
+    listing = make_listing([item("a.md", path="x/a.md"), item("a.md", path="y/a.md"), item("b.md")])
+
+    plan = plan_of(listing, record("a.md"))
+
+    assert listing.clashes == {
+        "a.md": "duplicate id 'a.md': 2 items claim it: 'x/a.md', 'y/a.md'. "
+        "None of them is sent; rename or exclude all but one."
+    }
+    assert (reasons(plan), plan.missing) == ({"b.md": "new"}, ())
+
+
+@pytest.mark.parametrize("twin", ["readme.md", "README.MD"])
+def test_ids_that_differ_in_case_alone_are_refused(twin: str) -> None:
+    """On another file system they are one file."""
+    listing = refuse_lookalikes(make_listing([item("README.md"), item(twin), item("other.md")]))
+
+    assert list(listing.items) == ["other.md"]
+    assert sorted(listing.clashes) == sorted(["README.md", twin])
+
+
+def test_ids_that_differ_in_normalisation_alone_are_refused() -> None:
+    """Git holds both forms of an accent, macOS only one."""
+    listing = refuse_lookalikes(make_listing([item("café.md"), item("cafe\u0301.md")]))
+
+    assert not listing.items
+
+
+def test_lookalikes_need_to_be_equal_in_all_else() -> None:
+    """Folders of different names hold different files."""
+    listing = refuse_lookalikes(make_listing([item("a/README.md"), item("b/README.md")]))
+
+    assert len(listing.items) == 2
+
+
+def test_pages_whose_links_moved_are_added() -> None:
+    """Exactly the unchanged pages that link to what moved are rendered again."""
+    listing = make_listing([item("a.md"), item("b.md"), item("c.md", version="2")])
+    known = records(record("a.md"), record("b.md"), record("c.md"))
+    plan = make_plan(listing, known, rules="rules", now=0.0, confirm=2, min_absence_s=0.0)
+
+    plan = with_links(plan, listing, known, {"b.md", "c.md", "gone.md"})
+
+    assert reasons(plan) == {"c.md": "changed", "b.md": "links"}
+    assert plan.unchanged == 1
+
+
+def test_listing_is_made_of_any_iterable_once() -> None:
+    """A connector yields; nobody asks it for a list."""
+    listing = make_listing(entry for entry in (item("a.md"), Unlisted("b/", "denied")))
+
+    assert isinstance(listing.items["a.md"], Item)
+    assert listing.unlisted == (Unlisted("b/", "denied"),)
