@@ -24,9 +24,14 @@ _INCLUDE: Final = ("**/*.md", "**/*.mdx", "**/*.markdown", "**/*.html", "**/*.ht
 _EXCLUDE: Final = (
     "**/.*",
     "**/node_modules/",
-    "**/{_drafts,_includes,_layouts,_partials,_snippets,_templates,includes,snippets}/",
-    "**/_[!i]*.md",
+    "**/_drafts/",
+    "**/_layouts/",
+    "**/_partials/",
+    "**/_templates/",
+    "**/{_,}includes/",
+    "**/{_,}snippets/",
     "**/_*.mdx",
+    "**/_{[!i],i[!n],in[!d]}*.md",
     "**/{ISSUE,PULL_REQUEST}_TEMPLATE*",
     "**/*~",
 )

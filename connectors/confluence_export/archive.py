@@ -131,7 +131,9 @@ def open_archive(path: Path, limits: Limits | None = None) -> Iterator[Archive]:
 class _Metered:
     """A readable stream that counts, and refuses what goes over a limit."""
 
-    def __init__(self, file: IO[bytes], name: str, packed_bytes: int, limit_bytes: int, budget: _Budget) -> None:
+    def __init__(
+        self, file: IO[bytes], name: str, packed_bytes: int, limit_bytes: int, budget: _Budget
+    ) -> None:
         self._file = file
         self._name = name
         self._packed = packed_bytes
@@ -388,7 +390,9 @@ def _not_a_zip(head: bytes, name: str, size: int) -> str:
             "Nothing was changed."
         )
     if head.lstrip()[:1] == b"<":
-        return f"{name} is a web page, not a zip: perhaps a sign-in page was saved. Download the export again."
+        return (
+            f"{name} is a web page, not a zip: perhaps a sign-in page was saved. Download the export again."
+        )
     for magic, kind in _KINDS.items():
         if head.startswith(magic):
             return f"{name} is {kind}; only zip files and folders are read. Unpack it into a folder."

@@ -141,7 +141,10 @@ class Asked:
         kind, _, rest = question.partition(" ")
         first, _, second = rest.partition(" ")
         if kind == "href":
-            return _answer(self._links.resolve(second, folder=self.folder, resource_id=first or None).target) == answer
+            return (
+                _answer(self._links.resolve(second, folder=self.folder, resource_id=first or None).target)
+                == answer
+            )
         if kind == "title":
             return _answer(self._links.titled(first, second)) == answer
         if kind == "home":
@@ -221,7 +224,9 @@ class Writer:
             target = place.target
             href = target.external_id
             self.asked.targets[href] = target.external_id
-            if not text.strip() or (address and _TAG.sub("", text).strip() in (address, escape(address, quote=False))):
+            if not text.strip() or (
+                address and _TAG.sub("", text).strip() in (address, escape(address, quote=False))
+            ):
                 text = escape(target.title, quote=False)
             if place.fragment:
                 href += "#" + anchor(place.fragment, target.title)
@@ -331,7 +336,9 @@ class Writer:
         if not items:
             return ""
         start = node.get("start") or ""
-        opening = f'<{tag} start="{start}">' if tag == "ol" and start.isdigit() and start != "1" else f"<{tag}>"
+        opening = (
+            f'<{tag} start="{start}">' if tag == "ol" and start.isdigit() and start != "1" else f"<{tag}>"
+        )
         return opening + "".join(f"<li>{item}</li>" for item in items) + f"</{tag}>"
 
     def item(self, node: etree._Element, depth: int) -> str:

@@ -122,6 +122,7 @@ class TestListing:
             ".hidden.md",
             "_partial.mdx",
             "_Sidebar.md",
+            "_intro.md",
             "_drafts/f.md",
             "node_modules/x/README.md",
         ):
@@ -140,6 +141,7 @@ class TestListing:
             ".hidden.md",
             "_Sidebar.md",
             "_drafts/",
+            "_intro.md",
             "_partial.mdx",
             "node_modules/",
         }
