@@ -1,0 +1,98 @@
+"""Markdown → HTML, not canonical yet and not safe yet: syncd.render.html reads what comes out here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from html import escape
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+from mdit_py_plugins.deflist import deflist_plugin
+from mdit_py_plugins.footnote import footnote_plugin
+from mdit_py_plugins.gfm_autolink import gfm_autolink_plugin
+
+from syncd.errors import RenderError
+from syncd.render import callouts, footnotes
+
+_INLINE_NESTING = 20
+_LANGUAGE_END = re.compile(r"[\s,{:]")
+_HEADING_ATTRIBUTES = re.compile(
+    r"[ \t]*\{:?[ \t]*(?:#([\w.:-]+))?((?:[ \t]*[.#]?[\w-]+(?:=\S+)?)*)[ \t]*\}[ \t]*$"
+)
+
+
+def to_html(text: str, nesting_limit: int) -> str:
+    """Render GitHub's Markdown with footnotes, definition lists and alerts.
+
+    Raises:
+        RenderError: blocks are nested deeper than the limit.
+    """
+    html: str = _parser(nesting_limit).render(text)
+    return html
+
+
+@cache
+def _parser(nesting_limit: int) -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": True, "tasklists": True})
+    parser.enable(["table", "strikethrough"])
+    parser.options["strikethrough_single_tilde"] = True
+    parser.use(gfm_autolink_plugin)
+    parser.use(footnote_plugin, move_to_end=False)
+    parser.use(deflist_plugin)
+    parser.block.ruler.before("table", "depth", _depth_guard(nesting_limit))
+    parser.core.ruler.before("block", "block_nesting", _set_nesting(nesting_limit + 100))
+    parser.core.ruler.before("inline", "inline_nesting", _set_nesting(_INLINE_NESTING))
+    parser.core.ruler.before("inline", "callouts", callouts.label_quotes)
+    parser.core.ruler.before("inline", "heading_attributes", _heading_attributes)
+    parser.core.ruler.after("inline", "footnotes_last", footnotes.move_to_end)
+    # What a link may name is decided once, by syncd.render.targets.
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]
+    parser.add_render_rule("fence", _render_fence)
+    parser.add_render_rule("code_block", _render_fence)
+    callouts.add_rules(parser)
+    footnotes.add_rules(parser)
+    return parser
+
+
+def _set_nesting(limit: int) -> Callable[[StateCore], None]:
+    # Blocks nested deeper than this option are dropped without a word, so there it must lie beyond our own
+    # guard; in a line nothing is lost, but the time for brackets within brackets grows with its square.
+    def rule(state: StateCore) -> None:
+        state.md.options["maxNesting"] = limit
+
+    return rule
+
+
+def _depth_guard(limit: int) -> Callable[[StateBlock, int, int, bool], bool]:
+    def guard(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+        if state.level > limit:
+            raise RenderError(f"blocks are nested deeper than {limit}")
+        return False
+
+    return guard
+
+
+def _heading_attributes(state: StateCore) -> None:
+    """Take `{#id .class}` off the end of headings."""
+    for opening, inline in zip(state.tokens, state.tokens[1:], strict=False):
+        if opening.type == "heading_open" and inline.content.endswith("}"):
+            match = _HEADING_ATTRIBUTES.search(inline.content)
+            if match is not None and (match[1] or match[2].strip()):
+                inline.content = inline.content[: match.start()]
+                if match[1]:
+                    opening.attrSet("id", match[1])
+
+
+def _render_fence(
+    renderer: object, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    token = tokens[index]
+    info = token.info.strip().lstrip("{.")
+    language = _LANGUAGE_END.split(info, maxsplit=1)[0].rstrip("}")
+    attribute = f' class="language-{escape(language)}"' if language else ""
+    return f"<pre><code{attribute}>{escape(token.content, quote=False)}</code></pre>\n"

@@ -1,0 +1,128 @@
+"""One document, top to bottom: body → HTML → canonical HTML → title and draft."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from urllib.parse import urlsplit
+
+from syncd.errors import RenderError
+from syncd.model import Document, Draft
+from syncd.render import front_matter
+from syncd.render.characters import normalise, one_line
+from syncd.render.front_matter import FrontMatter
+from syncd.render.html import Canonical, canonical, document_title, parse
+from syncd.render.markdown import to_html
+from syncd.render.rules import Rules
+from syncd.render.sanitize import sanitize
+from syncd.render.targets import Targets
+
+TITLE_LIMIT = 255
+"""Longest title in characters; a longer one is cut at a word."""
+
+_TAGS = re.compile(r"<[^>]*>")
+_BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
+_INDEX_STEMS = frozenset({"index", "_index", "readme"})
+_NUMBER_PREFIX = re.compile(r"^\d+[-_.]\s*(?=\D)")
+
+
+def draft(document: Document, rules: Rules) -> Draft:
+    """Render one document; see syncd.render.render."""
+    try:
+        return _draft(document, rules)
+    except RecursionError:
+        raise RenderError(f"{document.path} is nested too deeply") from None
+    except RenderError as error:
+        raise RenderError(f"{document.path}: {error}") from None
+
+
+def _draft(document: Document, rules: Rules) -> Draft:
+    _check_size(document, rules)
+    text = normalise(document.body)
+    matter, text = (FrontMatter(), text) if document.media_type == "text/plain" else front_matter.split(text)
+    if not rules.drafts and (matter.flag("draft") is True or matter.flag("published") is False):
+        raise RenderError("the document calls itself a draft; it is not published")
+    tree = parse(_html(document, text, rules))
+    targets = Targets(document.path, document.links, rules)
+    page = Canonical([], []) if tree is None else canonical(tree, targets, rules)
+    if not _TAGS.sub("", "".join(page.pieces)).strip():
+        raise RenderError("empty page: nothing in it would be seen by a reader")
+    title = _title(document, matter, page, None if tree is None else document_title(tree))
+    html = sanitize("".join(_without_title(page, title))).strip()
+    size = len(html.encode())
+    if size > rules.html_limit_bytes:
+        raise RenderError(
+            f"it gives {size:,} bytes of HTML; the limit is {rules.html_limit_bytes:,}"
+        )
+    return Draft(title=title, html=html, links=targets.links, url=_own_url(matter), warnings=matter.warnings)
+
+
+def _check_size(document: Document, rules: Rules) -> None:
+    try:
+        size = len(document.body.encode())
+    except UnicodeEncodeError as error:
+        raise RenderError(
+            f"it holds half of a surrogate pair at character {error.start}"
+        ) from None
+    if size > rules.source_limit_bytes:
+        raise RenderError(f"it has {size:,} bytes; the limit is {rules.source_limit_bytes:,}")
+
+
+def _html(document: Document, text: str, rules: Rules) -> str:
+    if document.media_type == "text/markdown":
+        return to_html(text, rules.nesting_limit)
+    if document.media_type == "text/html":
+        return text
+    if document.media_type == "text/plain":
+        paragraphs = _BLANK_LINES.split(text.strip("\n"))
+        return "".join(
+            "<p>" + escape(lines, quote=False).replace("\n", "<br>") + "</p>" for lines in paragraphs
+        )
+    raise RenderError(
+        f"it is {document.media_type}; only Markdown, HTML and plain text can be rendered"
+    )
+
+
+def _title(document: Document, matter: FrontMatter, page: Canonical, head: str | None) -> str:
+    first_h1 = next((heading.text for heading in page.headings if heading.level == 1), None)
+    first = page.headings[0].text if page.headings else None
+    for candidate in (document.title, matter.text("title"), first_h1, head, first):
+        title = one_line(candidate or "")
+        if title:
+            return _cut(title)
+    return _cut(_name(document.path))
+
+
+def _cut(title: str) -> str:
+    if len(title) <= TITLE_LIMIT:
+        return title
+    return title[: TITLE_LIMIT - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _name(path: str) -> str:
+    """Return the words of a file name; of an index, those of its folder."""
+    parts = path.split("/")
+    stem = parts[-1].rpartition(".")[0] or parts[-1]
+    if stem.lower() in _INDEX_STEMS and len(parts) > 1:
+        stem = parts[-2]
+    words = one_line(_NUMBER_PREFIX.sub("", stem).replace("-", " ").replace("_", " ")) or one_line(path)
+    # File names can hold bytes that are no text.
+    words = words.encode("utf-8", "replace").decode()
+    return words[:1].upper() + words[1:]
+
+
+def _without_title(page: Canonical, title: str) -> list[str]:
+    """Leave out a first H1 that only repeats the title, unless nothing else is there."""
+    first = next((heading for heading in page.headings if heading.level == 1), None)
+    if first is None or one_line(first.text).casefold() != title.casefold():
+        return page.pieces
+    rest = page.pieces[: first.position] + page.pieces[first.position + 1 :]
+    return rest if "".join(rest).strip() else page.pieces
+
+
+def _own_url(matter: FrontMatter) -> str | None:
+    for key in ("canonical_url", "url"):
+        url = matter.text(key)
+        if url is not None and urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname:
+            return url
+    return None

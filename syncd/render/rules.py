@@ -1,0 +1,52 @@
+"""All that decides how the documents of one source are rendered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import astuple, dataclass
+
+RENDERER_VERSION = 1
+"""Raised whenever a document may come out differently: each page is then rendered and compared again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rendering rules of one source.
+
+    Attributes:
+        dialect: which Markdown the source is written in: a name of syncd.render.dialects, "none" for plain
+            GitHub Markdown, or "auto" to take hints from each document.
+        image_hosts: hosts whose pictures stay, "*.example.com" for all below a domain. Of every other
+            picture the alternative text stays.
+        private_hosts: hosts that no published link may name, in the same form. Addresses that are not
+            public and names without a dot are private whatever stands here.
+        source_limit_bytes: longest body, in UTF-8.
+        html_limit_bytes: longest result, in UTF-8.
+        nesting_limit: deepest nesting of elements in a result.
+        drafts: publish documents whose front matter calls them a draft.
+    """
+
+    dialect: str = "auto"
+    image_hosts: tuple[str, ...] = ()
+    private_hosts: tuple[str, ...] = (
+        "localhost",
+        "*.localhost",
+        "*.local",
+        "*.localdomain",
+        "*.internal",
+        "*.intranet",
+        "*.lan",
+        "*.corp",
+        "*.home.arpa",
+    )
+    source_limit_bytes: int = 2_000_000
+    html_limit_bytes: int = 1_000_000
+    nesting_limit: int = 150
+    drafts: bool = False
+
+    @property
+    def key(self) -> str:
+        """16 hex digits that change whenever a document may come out differently."""
+        parts = json.dumps([RENDERER_VERSION, *astuple(self)])
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
