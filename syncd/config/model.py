@@ -1,0 +1,422 @@
+"""What a configuration may hold: names, kinds, defaults and their meaning.
+
+The descriptions become the published JSON Schema, so an editor shows them. The names are those of the
+file; durations are seconds and sizes are bytes here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PrivateAttr,
+    SecretStr,
+    SerializeAsAny,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import core_schema
+
+from syncd.config import address
+from syncd.config.quantity import Bytes, Seconds
+from syncd.config.schedule import ScheduleSetting
+from syncd.config.token import FileToken, GivenToken, Token
+from syncd.errors import ConfigError
+
+MAX_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Marks a text that matches a pattern, which the JSON Schema shows; else the message is `must`."""
+
+    pattern: str
+    must: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return handler(schema) | {"pattern": self.pattern}
+
+    def _check(self, value: str) -> str:
+        if not re.search(self.pattern, value) or value.endswith("\n"):
+            raise ValueError(f"{self.must}, not {value!r}")
+        return value
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, and unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _check_base_url(url: str) -> str:
+    parts = address.split(url)
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("must be a host without a path, such as https://api.intercom.io")
+    if address.is_loopback(url):
+        return url.rstrip("/")
+    if parts.scheme != "https":
+        raise ValueError(
+            "must begin with https:// (plain http is for a loopback address, such as the sandbox, only)"
+        )
+    if not address.is_public_name(url):
+        raise ValueError("must name a public host, or a loopback address such as http://127.0.0.1:8377")
+    return url.rstrip("/")
+
+
+_BaseUrl = Annotated[
+    str,
+    AfterValidator(_check_base_url),
+    WithJsonSchema({"type": "string", "pattern": r"^https?://[^/@\s?#]+/?$"}),
+]
+
+
+class IntercomConfig(Section):
+    """How to reach Intercom."""
+
+    token: SecretStr | None = Field(
+        default=None,
+        description="The access token, by reference to an environment variable: ${INTERCOM_TOKEN}. "
+        "The token itself is refused here, since this file gets copied and committed.",
+    )
+    token_file: Path | None = Field(
+        default=None,
+        description="A file that holds the access token, instead of `token`; read again when it changes. "
+        "A relative path starts at this file's folder.",
+    )
+    region: Literal["us", "eu", "au"] = Field(default="us", description="Where the workspace is hosted.")
+    base_url: _BaseUrl | None = Field(
+        default=None,
+        description="Another server than the region's: https, or http to a loopback address (the sandbox).",
+    )
+    version: Annotated[
+        str,
+        Matching(r"^(2\.(1[2-9]|[2-9][0-9])|Preview)$", 'must be an API version from "2.12" on, in quotes'),
+    ] = Field(
+        default="2.16",
+        description="The Intercom API version that every request names.",
+    )
+    concurrency: int = Field(default=16, ge=1, le=256, description="Requests under way at once.")
+    rate_share: float = Field(
+        default=0.9,
+        gt=0,
+        le=1,
+        description="How much of the workspace's request allowance syncd uses; the rest is for other apps.",
+    )
+    ambiguity_window: Seconds = Field(
+        default="10m",
+        validate_default=True,
+        description="How long a request that got no answer may still take effect.",
+    )
+
+
+class Availability(Section):
+    """Which of Intercom's agents may use a page. Sent when a page is created."""
+
+    ai_agent: bool | None = Field(
+        default=True, description="Fin, in front of customers. null: Intercom's default."
+    )
+    ai_copilot: bool | None = Field(
+        default=True, description="Copilot, for teammates. null: Intercom's default."
+    )
+    ai_sales_agent: bool | None = Field(
+        default=None,
+        description="The sales agent; needs API version 2.17 or Preview. null: Intercom's default.",
+    )
+    managed: bool = Field(
+        default=False,
+        description="Send the flags with updates too, which undoes what a teammate switched in Intercom.",
+    )
+
+
+class HoldAbove(Section):
+    """A run that would delete more than both of these waits for a person."""
+
+    pages: int = Field(default=10, ge=0, description="Pages of the source.")
+    percent: float = Field(default=10.0, ge=0, le=100, description="Per cent of the source's live pages.")
+
+
+class Deletions(Section):
+    """When a page that its source no longer has is taken out of Intercom."""
+
+    confirm: int = Field(
+        default=2, ge=1, le=100, description="Complete listings in a row that must miss the page."
+    )
+    min_absence: Seconds = Field(
+        default="15m",
+        validate_default=True,
+        description="Time between the first and the last of those listings.",
+    )
+    hold_above: HoldAbove = Field(
+        default_factory=HoldAbove, description="Deletions above both limits wait for `syncd approve`."
+    )
+
+
+class Limits(Section):
+    """What a single page may be. A page beyond a limit is reported, and its last good version stays."""
+
+    max_source: Bytes = Field(
+        default="2MB", validate_default=True, description="Text of one document, as its origin has it."
+    )
+    max_html: Bytes = Field(
+        default="1MB", validate_default=True, description="HTML of one page, as it would be sent."
+    )
+
+
+class Common(Section):
+    """Settings of a source that `defaults` can give for all."""
+
+    schedule: ScheduleSetting = Field(
+        default="every 15m",
+        validate_default=True,
+        description='When `syncd run` looks at the source: "every 15m", or five fields of cron: "0 * * * *".',
+    )
+    locale: Annotated[
+        str, Matching(r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", 'must be a language code such as "en"')
+    ] = Field(
+        default="en",
+        description='Language of the pages. API versions up to 2.16 know only "en".',
+    )
+    availability: Availability = Field(
+        default_factory=Availability, description="Which of Intercom's agents may use a page."
+    )
+    deletions: Deletions = Field(
+        default_factory=Deletions, description="When a page that is gone from its source is deleted."
+    )
+    limits: Limits = Field(default_factory=Limits, description="What a single page may be.")
+
+
+class Defaults(Common):
+    """Settings for every source that does not give its own."""
+
+
+def _check_url(url: str) -> str:
+    if address.split(url).fragment:
+        raise ValueError("must be a URL without a fragment (#…)")
+    return url
+
+
+_Url = Annotated[
+    str,
+    AfterValidator(_check_url),
+    WithJsonSchema({"type": "string", "pattern": r"^https?://[^/@\s]+(/[^#\s]*)?$"}),
+]
+
+
+class ImportSource(Section):
+    """The Content Import Source that takes a source's pages: by its URL or by its id."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["url"], "properties": {"url": {"type": "string"}}},
+                {"required": ["id"], "properties": {"id": {"not": {"type": "null"}}}},
+            ]
+        }
+    )
+
+    url: _Url | None = Field(
+        default=None,
+        description="Its URL, which teammates see as its name in Intercom; created if there is none yet. "
+        "Intercom wants http or https and a public domain name.",
+    )
+    id: Annotated[int, Field(ge=1, le=MAX_ID)] | None = Field(
+        default=None, description="Its id, a number, if it exists already."
+    )
+    audience_ids: tuple[Annotated[int, Field(ge=1, le=MAX_ID)], ...] = Field(
+        default=(),
+        description="Audiences for a source that is created here. Empty: everyone.",
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.url is None) == (self.id is None):
+            raise ValueError('must have either a url or an id, such as { url: "https://docs.example.com" }')
+        return self
+
+
+SettingsModel = Callable[[str], type[BaseModel]]
+"""Connector name → model of its settings. Raises ConfigError for a name that is not installed."""
+
+
+def _check_connector(name: str, info: ValidationInfo) -> str:
+    if isinstance(info.context, dict) and "settings_model" in info.context:
+        try:
+            info.context["settings_model"](name)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+    return name
+
+
+def _read_settings(value: object, info: ValidationInfo) -> object:
+    # The connector's name failed already; there is nothing to check its settings against.
+    if isinstance(value, BaseModel) or "connector" not in info.data:
+        return value if isinstance(value, BaseModel) else Section()
+    assert isinstance(info.context, dict)
+    model: type[BaseModel] = info.context["settings_model"](info.data["connector"])
+    # In JSON mode, "strict" still lets a list be a tuple and a text a path, but no text be a number: what
+    # a JSON Schema says too.
+    return model.model_validate_json(json.dumps(value), strict=True, extra="forbid")
+
+
+class SourceConfig(Common):
+    """One origin of pages, and the import source that it fills."""
+
+    name: Annotated[
+        str,
+        Matching(
+            r"^[a-z0-9][a-z0-9_-]{0,62}$", "must be lower-case letters, digits, '-' and '_', at most 63"
+        ),
+    ] = Field(
+        description="A short name, unique in this file. A source that is renamed starts anew.",
+    )
+    connector: Annotated[str, AfterValidator(_check_connector)] = Field(
+        description="What kind of origin it is; `syncd connectors` lists the kinds."
+    )
+    import_source: ImportSource = Field(
+        description="The Content Import Source in Intercom that takes the pages."
+    )
+    page_url: (
+        Annotated[
+            str,
+            Matching(
+                r"^https?://[^\s/@{}]+(/[^\s{}]*|/[^\s{}]*(\{(path|slug)\}[^\s{}]*)+)$",
+                "must be a URL with {path} (the file's path) or {slug} (the path without its extension)",
+            ),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Where readers find a page: {path} is its path in the source, {slug} the path without "
+        "extension. Fin cites a page only if it has a URL.",
+        examples=["https://handbook.acme.com/{slug}"],
+    )
+    enabled: bool = Field(default=True, description="false: leave the source and its pages as they are.")
+    settings: Annotated[SerializeAsAny[BaseModel], BeforeValidator(_read_settings), WithJsonSchema({})] = (
+        Field(description="The connector's own settings, which stand beside the others in the file.")
+    )
+
+
+def _check_sources(sources: tuple[SourceConfig, ...]) -> tuple[SourceConfig, ...]:
+    # Not by min_length, which would also count sources that are wrong in themselves as missing.
+    if not sources:
+        raise ValueError("is empty; add a source")
+    return sources
+
+
+_STATE_PATTERN = r"^(sqlite:///[^\s?]+|postgres(ql)?(\+[a-z0-9]+)?://\S+)$"
+
+
+class Config(Section):
+    """The configuration of syncd."""
+
+    intercom: IntercomConfig = Field(default_factory=IntercomConfig, description="How to reach Intercom.")
+    state: Annotated[str, Matching(_STATE_PATTERN, "must be sqlite:///FILE or postgresql://…")] = Field(
+        default="sqlite:///syncd.db",
+        description="Where syncd remembers what it sent: sqlite:///FILE (a relative path starts at the "
+        "folder of this file) or postgresql://…, with a password only by ${VAR}.",
+    )
+    defaults: Defaults = Field(
+        default_factory=Defaults, description="Settings for every source that does not give its own."
+    )
+    sources: Annotated[tuple[SourceConfig, ...], AfterValidator(_check_sources)] = Field(
+        description="The origins to publish.", json_schema_extra={"minItems": 1}
+    )
+
+    _path: Path = PrivateAttr(default=Path("syncd.yaml"))
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+    _token_problem: str | None = PrivateAttr(default=None)
+
+    @property
+    def path(self) -> Path:
+        """The file that it was read from."""
+        return self._path
+
+    @property
+    def base(self) -> Path:
+        """The folder at which relative paths in the configuration start; absolute."""
+        return self._path.absolute().parent
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know, one sentence each."""
+        return self._warnings
+
+    @property
+    def state_url(self) -> str:
+        """`state` with an absolute path."""
+        prefix, _, file = str(self.state).partition("sqlite:///")
+        if prefix or not file:
+            return str(self.state)
+        return f"sqlite:///{self.base / file}"
+
+    def source(self, name: str) -> SourceConfig:
+        """Return the source of that name.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        for source in self.sources:
+            if source.name == name:
+                return source
+        names = ", ".join(source.name for source in self.sources)
+        raise ConfigError(f"no source is called {name!r} in {self._path}; there are: {names}")
+
+    def token_source(self, noticed: Callable[[str], None] | None = None) -> Token:
+        """Return what gives the current access token each time it is called.
+
+        Nothing is read or checked before that call, so that a command without Intercom needs no token.
+
+        Args:
+            noticed: is told each token before it is given, so that it can be kept out of the logs.
+        """
+        if self.intercom.token_file is not None:
+            return FileToken(self.base / self.intercom.token_file.expanduser(), noticed)
+        given = self.intercom.token.get_secret_value() if self.intercom.token is not None else None
+        return GivenToken(given, self._token_problem, self._path, noticed)
+
+    def secrets(self) -> frozenset[str]:
+        """Every secret value that is known now: what no log, message or page may show."""
+        found = {secret for section in self._sections() for secret in _secrets_in(section)}
+        if (database := address.password(str(self.state))) is not None:
+            found.add(database)
+        with suppress(ConfigError):  # whoever needs the token gets that error
+            found.add(self.token_source()())
+        return frozenset(found - {""})
+
+    def _sections(self) -> Iterable[BaseModel]:
+        return (self.intercom, *(source.settings for source in self.sources))
+
+
+def _secrets_in(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets_in(getattr(value, name))
+    elif isinstance(value, dict):
+        for child in value.values():
+            yield from _secrets_in(child)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for child in value:
+            yield from _secrets_in(child)
