@@ -1,0 +1,112 @@
+"""One process at a time on one state file: an operating-system lock, which no crash leaves behind."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from syncd.errors import SourceBusy, StateStoreError
+
+_held: set[int] = set()
+
+
+def _close_in_child() -> None:
+    # A forked child shares the lock, and would keep it after its parent was killed.
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_close_in_child)
+
+
+class ProcessLock(AbstractContextManager["ProcessLock"]):
+    """Held from `with` to its end, or to the end of the process, however it ends.
+
+    The file names the holder, for people and for messages; it stays when the lock is released, since
+    removing it would let two processes lock two files of one name.
+    """
+
+    def __init__(self, path: Path, *, command: str, at: float) -> None:
+        """Take nothing yet.
+
+        Args:
+            path: of the lock file; made on demand, its folder is not.
+            command: what a second process is told about this one; no secrets.
+            at: Unix seconds now.
+        """
+        self.path = path
+        self._holder = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "command": command,
+            "since": datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds"),
+        }
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> ProcessLock:
+        """Take the lock, without waiting.
+
+        Raises:
+            SourceBusy: another process (or another part of this one) has it.
+            StateStoreError: the file cannot be made or locked.
+        """
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateStoreError(
+                f"lock file {self.path} cannot be opened: {error.strerror}. "
+                "Let this user write the folder of the state file."
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            who = holder(self.path) or "another process"
+            raise SourceBusy(
+                f"the state file of {self.path} is in use by {who}: nothing was done. "
+                "Wait until it has finished, or stop it, then run again."
+            ) from error
+        except OSError as error:
+            os.close(descriptor)
+            raise StateStoreError(
+                f"lock file {self.path} cannot be locked: {error.strerror}. "
+                "Keep the state file on a local disk, not on a network file system."
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(self._holder).encode(), 0)
+        self._descriptor = descriptor
+        _held.add(descriptor)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._descriptor is not None:
+            _held.discard(self._descriptor)
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def lock_path(state_path: Path) -> Path:
+    """Where the lock of a state file lies: beside it."""
+    return state_path.with_name(state_path.name + ".lock")
+
+
+def holder(path: Path) -> str | None:
+    """Name the process that the lock file names, in words; None if it names none."""
+    try:
+        told = json.loads(path.read_bytes())
+        return f"process {told['pid']} on {told['host']} ({told['command']}, since {told['since']})"
+    except (OSError, ValueError, LookupError, TypeError):
+        return None

@@ -1,0 +1,276 @@
+"""What each journal entry does to a row: the one place where it is decided, for every store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from syncd.errors import StateStoreError
+from syncd.journal import (
+    Absent,
+    Deleted,
+    Deleting,
+    Entry,
+    Failed,
+    Intent,
+    Noted,
+    Returned,
+    Sent,
+    Skipped,
+    Uncertain,
+    Unchanged,
+)
+from syncd.model import Action, Record, RecordState
+
+# The action of an item that was left out; the flow itself never acts on it.
+SKIP = "skip"
+
+
+class Row(NamedTuple):
+    """All that is kept of one external_id; the fields of Record come first, under the same names.
+
+    Attributes:
+        remote_digest: of what the last acknowledgement showed.
+        intent_hash: content of the upsert that was last intended.
+        attempts: requests intended since the last acknowledgement.
+        attempted_at: Unix seconds of the last intent.
+        in_flight: a request was intended and nothing was heard of its end.
+        error: why it is parked or left out, or how the last request went wrong.
+        retry: the next run should try again whatever the version says.
+    """
+
+    external_id: str
+    version: str = ""
+    state: str = RecordState.PENDING.value
+    content_hash: str | None = None
+    page_id: str | None = None
+    rules: str = ""
+    absences: int = 0
+    absent_since: float | None = None
+    ambiguous_at: float | None = None
+    remote_digest: str | None = None
+    intent_hash: str | None = None
+    url: str | None = None
+    title: str | None = None
+    attempts: int = 0
+    attempted_at: float | None = None
+    in_flight: bool = False
+    error: str | None = None
+    retry: bool = False
+    created: float = 0.0
+    updated: float = 0.0
+
+    @property
+    def record(self) -> Record:
+        """The part that a plan needs."""
+        return Record._make(self[: len(Record._fields)])
+
+
+class Outcome(NamedTuple):
+    """One line of the audit trail: what was done, or refused, for one page."""
+
+    external_id: str
+    action: str
+    reason: str
+    hash_before: str | None = None
+    hash_after: str | None = None
+    page_id: str | None = None
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a batch of entries comes to.
+
+    Attributes:
+        rows: the rows to write, by external_id.
+        links: the new links (target → URL) of each page whose links were told; empty takes them away.
+        outcomes: the lines to add, in order.
+    """
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    links: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+def fold(before: Mapping[str, Row], entries: Sequence[Entry], *, at: float) -> Changes:
+    """Return what the entries, taken in order, make of the rows they name.
+
+    An entry that needs a row and meets none (or only a tombstone) changes nothing but the audit trail.
+
+    Raises:
+        StateStoreError: an external id cannot be kept.
+    """
+    changes = Changes()
+    for entry in entries:
+        external_id = entry.external_id
+        if isinstance(entry, Noted):
+            # What was left out may be left out because of its very name.
+            changes.outcomes.append(
+                Outcome(storable(external_id), entry.action.value, storable(entry.reason))
+            )
+            continue
+        if storable(external_id) != external_id:
+            raise StateStoreError(
+                f"the external id {external_id!r} cannot be kept: it is not valid Unicode. "
+                "Rename the item in its origin, or exclude it."
+            )
+        row = changes.rows.get(external_id) or before.get(external_id)
+        after = advance(row, entry, at=at)
+        if after is not None and after is not row:
+            changes.rows[external_id] = after._replace(updated=at)
+        if after is not None and isinstance(entry, Sent | Unchanged):
+            changes.links[external_id] = {
+                storable(target): None if url is None else storable(url) for target, url in entry.links
+            }
+        elif isinstance(entry, Deleted):
+            changes.links[external_id] = {}
+        outcome = judge(row, entry)
+        if outcome is not None:
+            changes.outcomes.append(outcome)
+    return changes
+
+
+def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
+    """Return the row as the entry leaves it; None if there is none."""
+    match entry:
+        case Intent():
+            return _attempt(_present(row, entry.external_id, at), at)._replace(
+                state=RecordState.PENDING.value, intent_hash=entry.content_hash
+            )
+        case Sent():
+            # ambiguous_at stays: a request without an answer may land after this one was acknowledged,
+            # and only a look at Intercom, once its time is over, can tell that it did not.
+            return _present(row, entry.external_id, at)._replace(
+                version=entry.version,
+                state=RecordState.LIVE.value,
+                content_hash=entry.content_hash,
+                page_id=entry.page_id,
+                rules=entry.rules,
+                absences=0,
+                absent_since=None,
+                remote_digest=entry.remote_digest,
+                intent_hash=None,
+                url=None if entry.url is None else storable(entry.url),
+                title=storable(entry.title),
+                attempts=0,
+                in_flight=False,
+                error=None,
+                retry=False,
+            )
+        case Failed():
+            return _present(row, entry.external_id, at)._replace(
+                # Without a version, the next plan finds the item changed.
+                version="" if entry.retry else entry.version,
+                state=RecordState.QUARANTINED.value,
+                rules=entry.rules,
+                in_flight=False,
+                error=storable(entry.error),
+                retry=entry.retry,
+            )
+        case Skipped():
+            return _present(row, entry.external_id, at)._replace(
+                version=entry.version,
+                state=RecordState.SKIPPED.value,
+                rules=entry.rules,
+                in_flight=False,
+                error=storable(entry.reason),
+                retry=False,
+            )
+        case Uncertain():
+            row = row or _present(None, entry.external_id, at)
+            # One attempt is stamped once: a later word on it must not move the end of its time.
+            stamp = at if row.in_flight or row.ambiguous_at is None else row.ambiguous_at
+            return row._replace(ambiguous_at=stamp, in_flight=False, error=storable(entry.error))
+    if row is None or row.state == RecordState.TOMBSTONE:
+        return None
+    match entry:
+        case Unchanged():
+            return row._replace(
+                version=entry.version,
+                state=RecordState.LIVE.value,
+                rules=entry.rules,
+                error=None,
+                retry=False,
+            )
+        case Absent():
+            since = at if row.absent_since is None else row.absent_since
+            return row._replace(absences=row.absences + 1, absent_since=since)
+        case Returned():
+            return row._replace(absences=0, absent_since=None)
+        case Deleting():
+            return _attempt(row, at)._replace(state=RecordState.DELETING.value)
+        case Deleted():
+            return row._replace(
+                state=RecordState.TOMBSTONE.value,
+                page_id=entry.page_id or row.page_id,
+                intent_hash=None,
+                attempts=0,
+                in_flight=False,
+                error=None,
+                retry=False,
+            )
+    return row
+
+
+def judge(row: Row | None, entry: Entry) -> Outcome | None:
+    """Return the line of the audit trail that the entry adds, if it adds one."""
+    match entry:
+        case Sent():
+            return Outcome(
+                entry.external_id,
+                entry.action.value,
+                storable(entry.reason),
+                hash_before=entry.hash_before,
+                hash_after=entry.content_hash,
+                page_id=entry.page_id,
+            )
+        case Deleted():
+            return Outcome(
+                entry.external_id,
+                Action.DELETE.value,
+                storable(entry.evidence),
+                hash_before=entry.hash_before,
+                page_id=entry.page_id,
+                evidence=storable(entry.evidence),
+            )
+        case Skipped():
+            return Outcome(entry.external_id, SKIP, storable(entry.reason))
+        case Failed() | Uncertain():
+            return Outcome(
+                entry.external_id,
+                Action.FAIL.value,
+                storable(entry.error),
+                hash_before=row.content_hash if row else None,
+                page_id=row.page_id if row else None,
+            )
+    return None
+
+
+def storable(text: str) -> str:
+    """Return text that UTF-8 can hold: lone surrogates, which file names can contain, become escapes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="backslashreplace").decode()
+    return text
+
+
+def _present(row: Row | None, external_id: str, at: float) -> Row:
+    """The row itself; a fresh one in the place of none or of a tombstone."""
+    if row is None:
+        return Row(external_id, created=at)
+    if row.state == RecordState.TOMBSTONE:
+        # The page is another one, but a late request for the old one would still land under this id.
+        return Row(external_id, created=at, ambiguous_at=row.ambiguous_at)
+    return row
+
+
+def _attempt(row: Row, at: float) -> Row:
+    """Count a request that is about to be sent."""
+    stamp = row.ambiguous_at
+    if row.in_flight and row.attempted_at is not None:
+        # The process ended before it could say how the last request did: that one is ambiguous too.
+        stamp = row.attempted_at if stamp is None else max(stamp, row.attempted_at)
+    return row._replace(attempts=row.attempts + 1, attempted_at=at, in_flight=True, ambiguous_at=stamp)

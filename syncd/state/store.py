@@ -1,0 +1,349 @@
+"""The StateStore on SQLite: the rows of all runs in one file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from itertools import islice
+from types import TracebackType
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from syncd.errors import ConfigError, StateStoreError
+from syncd.journal import Entry, Hold, Standing
+from syncd.model import Record, RecordState, Report
+from syncd.state import migrate
+from syncd.state.database import Database, MemoryCopy, ReadOnlyFile, WritableFile, sqlite_path
+from syncd.state.rows import Row, fold, storable
+from syncd.state.tables import holds, links, metadata, outcomes, records, runs, sources
+
+T = TypeVar("T")
+
+# Values in one IN list; SQLite takes 32,766 in a statement.
+_IN_LIST = 500
+
+_RECORDS = select(*(records.c[name] for name in Record._fields)).where(
+    records.c.source == bindparam("of"), records.c.state != RecordState.TOMBSTONE.value
+)
+_ROW_COLUMNS = [records.c[name] for name in Row._fields]
+_HOLD_COLUMNS = [holds.c[name] for name in Hold.__dataclass_fields__]
+_STANDING_COLUMNS = [sources.c[name] for name in Standing.__dataclass_fields__]
+_COUNTS = [name for name in Report.__dataclass_fields__ if name in runs.c and name not in ("result", "error")]
+
+
+class SqlStateStore(AbstractContextManager["SqlStateStore"]):
+    """The rows of all sources, in one SQLite file.
+
+    Every write is one transaction that is on the disk when the call returns (WAL, synchronous=FULL);
+    none is open between calls. Reads never wait for a writer and never write. Blocking, and safe to
+    use from several threads; one process at a time writes (see ProcessLock).
+    """
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        """Open the store, making the file and bringing its schema up to date where needed.
+
+        Args:
+            url: sqlite:///relative/path or sqlite:////absolute/path.
+            read_only: never change a byte of the file. One that does not exist counts as empty, and one
+                of an older schema is read from an upgraded copy in memory.
+
+        Raises:
+            StateStoreError: it cannot be used; the message names the file and the way out.
+        """
+        self.path = sqlite_path(url)
+        # The approval of each source's hold as this store last read it: see finish.
+        self._approvals: dict[str, tuple[object, ...] | None] = {}
+        self._database = _open_read_only(self) if read_only else _open_writable(self)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Move what the write-ahead log holds into the file, and let go of it."""
+        self._database.close()
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Do the work on one consistent state; it may be done twice, so it must only read.
+
+        Raises:
+            StateStoreError: the state cannot be read.
+        """
+        return self._database.read(work)
+
+    def schema(self) -> str | None:
+        """The schema that the rows are in now; None while there is none."""
+        return self.read(lambda connection: migrate.current(connection, self.path))
+
+    # -- what a run asks ------------------------------------------------------------------------------
+
+    def records(self, source: str) -> dict[str, Record]:
+        """All rows of a source but its tombstones, by external_id."""
+
+        def work(connection: Connection) -> dict[str, Record]:
+            # The driver's own cursor, since a Row for each page would double the time. State and rules
+            # are few different strings: shared, they save memory and time.
+            cursor: Any = connection.execute(_RECORDS, {"of": source}).cursor
+            new, intern = tuple.__new__, sys.intern
+            return {
+                external_id: new(
+                    Record,
+                    (external_id, version, intern(state), sent, page, intern(rules), count, since, ambiguous),
+                )
+                for external_id, version, state, sent, page, rules, count, since, ambiguous in cursor
+            }
+
+        return self.read(work)
+
+    def standing(self, source: str) -> Standing:
+        """What is remembered of the source as a whole; an empty one for a source never seen."""
+        query = select(*_STANDING_COLUMNS).where(sources.c.source == source)
+        row = self.read(lambda connection: connection.execute(query).one_or_none())
+        return Standing() if row is None else Standing(**row._mapping)
+
+    def hold(self, source: str) -> Hold | None:
+        """The hold that is open, if any."""
+        query = select(*_HOLD_COLUMNS).where(holds.c.source == source)
+        row = self.read(lambda connection: connection.execute(query).one_or_none())
+        hold = None if row is None else Hold(**row._mapping)
+        self._approvals[source] = _approval(hold)
+        return hold
+
+    def links(self, source: str) -> Sequence[tuple[str, str | None]]:
+        """The distinct (target, URL it was resolved to) pairs of all the source's pages."""
+        query = select(links.c.target, links.c.url).where(links.c.source == source).distinct()
+        return self.read(lambda connection: [(row[0], row[1]) for row in connection.execute(query)])
+
+    def linking(self, source: str, targets: Iterable[str]) -> set[str]:
+        """External ids of the pages that have a link to one of the targets."""
+        wanted = [storable(target) for target in targets]
+
+        def work(connection: Connection) -> set[str]:
+            found: set[str] = set()
+            for chunk in _chunks(wanted):
+                query = select(links.c.external_id).where(links.c.source == source, links.c.target.in_(chunk))
+                found.update(connection.scalars(query))
+            return found
+
+        return self.read(work)
+
+    def urls(self, source: str) -> Mapping[str, str | None]:
+        """external_id → URL of each page that was acknowledged."""
+        query = select(records.c.external_id, records.c.url).where(
+            records.c.source == source,
+            records.c.content_hash.is_not(None),
+            records.c.state != RecordState.TOMBSTONE.value,
+        )
+        return self.read(lambda connection: {row[0]: row[1] for row in connection.execute(query)})
+
+    def remote_digests(self, source: str) -> Mapping[str, str]:
+        """external_id → digest of what Intercom answered to the last acknowledged write."""
+        query = select(records.c.external_id, records.c.remote_digest).where(
+            records.c.source == source,
+            records.c.remote_digest.is_not(None),
+            records.c.state != RecordState.TOMBSTONE.value,
+        )
+        return self.read(lambda connection: {row[0]: row[1] for row in connection.execute(query)})
+
+    # -- what a run writes down -----------------------------------------------------------------------
+
+    def start(self, source: str, *, trigger: str, at: float) -> int:
+        """Open a run and return its number."""
+        query = insert(runs).values(source=source, trigger=trigger, started=at).returning(runs.c.number)
+        number: int = self._database.write(lambda connection: connection.execute(query).scalar_one())
+        return number
+
+    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> None:
+        """Make the entries true, all or none."""
+        if not entries:
+            return
+        self._database.write(lambda connection: _post(connection, source, run, entries, at))
+
+    def finish(
+        self,
+        source: str,
+        run: int,
+        *,
+        report: Report,
+        standing: Standing,
+        hold: Hold | None,
+        revision: str | None,
+        at: float,
+    ) -> None:
+        """Close the run: its report, what is remembered of the source, and the hold as it stands now.
+
+        An approval that was given after this store last read the hold is kept, if a hold stays open:
+        the run could not have known of it.
+        """
+        known = self._approvals.get(source)
+
+        def work(connection: Connection) -> None:
+            closed = connection.execute(
+                update(runs)
+                .where(runs.c.number == run, runs.c.source == source)
+                .values(
+                    finished=at,
+                    result=report.result.value,
+                    error=None if report.error is None else storable(report.error),
+                    revision=revision,
+                    **{name: getattr(report, name) for name in _COUNTS},
+                )
+            )
+            if closed.rowcount != 1:
+                raise StateStoreError(
+                    f"state file {self.path} does not know run {run} of {source}: was it replaced while the "
+                    "run went on?\nNothing was recorded. Run again."
+                )
+            _upsert(connection, sources, [{"source": source, **asdict(standing)}])
+            if hold is None:
+                connection.execute(delete(holds).where(holds.c.source == source))
+                return
+            columns = asdict(hold)
+            stored = connection.execute(select(*_HOLD_COLUMNS).where(holds.c.source == source)).one_or_none()
+            if stored is not None:
+                given = _approval(Hold(**stored._mapping))
+                if given is not None and given != known:
+                    del columns["approved"], columns["approved_until"], columns["approved_by"]
+            _upsert(connection, holds, [{"source": source, **columns}])
+
+        self._database.write(work)
+
+    # -- what a person decides ------------------------------------------------------------------------
+
+    def approve(self, source: str, *, count: int, by: str, at: float, until: float) -> Hold:
+        """Let the source's next run delete up to `count` of the pages that are held; return the hold.
+
+        Raises:
+            ConfigError: nothing waits for an approval, or the count is not a number of pages.
+            StateStoreError: it cannot be written.
+        """
+        if count < 1:
+            raise ConfigError(f"approval for {source}: {count} pages cannot be approved; name 1 or more.")
+
+        def work(connection: Connection) -> Hold:
+            query = (
+                update(holds)
+                .where(holds.c.source == source)
+                .values(approved=count, approved_until=until, approved_by=storable(by), approved_at=at)
+                .returning(*_HOLD_COLUMNS)
+            )
+            row = connection.execute(query).one_or_none()
+            if row is None:
+                raise ConfigError(
+                    f"nothing of source {source!r} waits for an approval: nothing was changed. "
+                    "'syncd status' shows what is held."
+                )
+            return Hold(**row._mapping)
+
+        return self._database.write(work)
+
+
+def _open_writable(store: SqlStateStore) -> Database:
+    path, known = store.path, migrate.history()
+    schema = None
+    if path.is_file() and path.stat().st_size > 0:
+        # The first look leaves a file that is not ours, or newer, as it is.
+        look = ReadOnlyFile(path)
+        try:
+            schema = look.read(lambda connection: migrate.current(connection, path))
+        finally:
+            look.close()
+        if schema is not None and schema != known.head:
+            migrate.require_known(schema, known, path)
+    database = WritableFile(path)
+    if schema != known.head:
+        try:
+            migrate.upgrade_file(database, path, schema=schema, known=known)
+        except BaseException:
+            database.close()
+            raise
+    return database
+
+
+def _open_read_only(store: SqlStateStore) -> Database:
+    path, known = store.path, migrate.history()
+    copy = MemoryCopy(path)
+    if not path.exists():
+        copy.build(metadata.create_all)
+        return copy
+    file = ReadOnlyFile(path)
+    try:
+        schema = file.read(lambda connection: migrate.current(connection, path))
+        if schema == known.head:
+            copy.close()
+            return file
+        if schema is None:
+            copy.build(metadata.create_all)
+        else:
+            migrate.require_known(schema, known, path)
+            copy.fill(file)
+            copy.build(lambda connection: migrate.upgrade(connection, known))
+    except BaseException:
+        copy.close()
+        file.close()
+        raise
+    file.close()
+    return copy
+
+
+def _post(connection: Connection, source: str, run: int, entries: Sequence[Entry], at: float) -> None:
+    named = {storable(entry.external_id) for entry in entries}
+    before: dict[str, Row] = {}
+    for chunk in _chunks(named):
+        query = select(*_ROW_COLUMNS).where(records.c.source == source, records.c.external_id.in_(chunk))
+        before.update((row[0], Row._make(row)) for row in connection.execute(query))
+    changes = fold(before, entries, at=at)
+    _upsert(connection, records, [{"source": source, **row._asdict()} for row in changes.rows.values()])
+    for chunk in _chunks(changes.links):
+        connection.execute(delete(links).where(links.c.source == source, links.c.external_id.in_(chunk)))
+    _append(
+        connection,
+        links,
+        [
+            {"source": source, "external_id": external_id, "target": target, "url": url}
+            for external_id, targets in changes.links.items()
+            for target, url in targets.items()
+        ],
+    )
+    _append(
+        connection,
+        outcomes,
+        [{"run": run, "source": source, "at": at, **outcome._asdict()} for outcome in changes.outcomes],
+    )
+
+
+def _append(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows, all with the same columns, or set those columns where the primary key exists."""
+    if not rows:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    key = [column.name for column in table.primary_key]
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)
+
+
+def _approval(hold: Hold | None) -> tuple[object, ...] | None:
+    if hold is None or hold.approved is None:
+        return None
+    return hold.approved, hold.approved_until, hold.approved_by
+
+
+def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    """Cut into lists short enough for an IN."""
+    rest = iter(values)
+    while chunk := list(islice(rest, _IN_LIST)):
+        yield chunk

@@ -1,0 +1,687 @@
+"""A StateStore in memory, and the contract that it and the one on SQL both keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+
+from syncd.apply import StateStore
+from syncd.errors import ConfigError, StateStoreError
+from syncd.journal import (
+    Absent,
+    Deleted,
+    Deleting,
+    Entry,
+    Failed,
+    Hold,
+    Intent,
+    Noted,
+    Returned,
+    Sent,
+    Skipped,
+    Standing,
+    Uncertain,
+    Unchanged,
+)
+from syncd.model import Action, Record, RecordState, Report, Result
+from syncd.state.rows import Outcome, Row, fold, storable
+
+
+@dataclass(slots=True)
+class Run:
+    """One run, as MemoryStateStore keeps it."""
+
+    source: str
+    trigger: str
+    started: float
+    finished: float | None = None
+    report: Report | None = None
+    revision: str | None = None
+
+
+class MemoryStateStore:
+    """All rows in dicts; what a test wants to look at is open to it.
+
+    Attributes:
+        rows: by source, then external_id; tombstones included.
+        outcomes: the audit trail, as (run, source, line).
+        runs: by number.
+        writes: transactions made so far.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Row]] = {}
+        self.outcomes: list[tuple[int, str, Outcome]] = []
+        self.runs: dict[int, Run] = {}
+        self.writes = 0
+        self._links: dict[str, dict[str, dict[str, str | None]]] = {}
+        self._standings: dict[str, Standing] = {}
+        self._holds: dict[str, Hold] = {}
+        self._approvals: dict[str, tuple[object, ...]] = {}
+
+    def records(self, source: str) -> dict[str, Record]:
+        return {key: row.record for key, row in self._present(source).items()}
+
+    def standing(self, source: str) -> Standing:
+        return self._standings.get(source, Standing())
+
+    def hold(self, source: str) -> Hold | None:
+        hold = self._holds.get(source)
+        self._approvals[source] = _approval(hold)
+        return hold
+
+    def links(self, source: str) -> Sequence[tuple[str, str | None]]:
+        return list({pair for links in self._links.get(source, {}).values() for pair in links.items()})
+
+    def linking(self, source: str, targets: Iterable[str]) -> set[str]:
+        wanted = {storable(target) for target in targets}
+        return {key for key, links in self._links.get(source, {}).items() if wanted & links.keys()}
+
+    def urls(self, source: str) -> Mapping[str, str | None]:
+        return {key: row.url for key, row in self._present(source).items() if row.content_hash is not None}
+
+    def remote_digests(self, source: str) -> Mapping[str, str]:
+        return {
+            key: row.remote_digest
+            for key, row in self._present(source).items()
+            if row.remote_digest is not None
+        }
+
+    def start(self, source: str, *, trigger: str, at: float) -> int:
+        self.writes += 1
+        number = len(self.runs) + 1
+        self.runs[number] = Run(source, trigger, at)
+        return number
+
+    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> None:
+        if not entries:
+            return
+        rows = self.rows.setdefault(source, {})
+        changes = fold(rows, entries, at=at)
+        self.writes += 1
+        rows.update(changes.rows)
+        links = self._links.setdefault(source, {})
+        for external_id, targets in changes.links.items():
+            links[external_id] = targets
+        self.outcomes += [(run, source, outcome) for outcome in changes.outcomes]
+
+    def finish(
+        self,
+        source: str,
+        run: int,
+        *,
+        report: Report,
+        standing: Standing,
+        hold: Hold | None,
+        revision: str | None,
+        at: float,
+    ) -> None:
+        done = self.runs.get(run)
+        if done is None or done.source != source:
+            raise StateStoreError(f"run {run} of {source} is not known")
+        self.writes += 1
+        done.finished, done.report, done.revision = at, report, revision
+        self._standings[source] = standing
+        stored = self._holds.pop(source, None)
+        if hold is None:
+            return
+        if stored is not None and stored.approved is not None:
+            given = _approval(stored)
+            if given != self._approvals.get(source):
+                hold = replace(
+                    hold,
+                    approved=stored.approved,
+                    approved_until=stored.approved_until,
+                    approved_by=stored.approved_by,
+                )
+        self._holds[source] = hold
+
+    def approve(self, source: str, *, count: int, by: str, at: float, until: float) -> Hold:
+        """As SqlStateStore.approve."""
+        if count < 1 or source not in self._holds:
+            raise ConfigError(f"nothing of source {source!r} waits for an approval of {count}")
+        self._holds[source] = replace(
+            self._holds[source], approved=count, approved_until=until, approved_by=by
+        )
+        return self._holds[source]
+
+    def _present(self, source: str) -> dict[str, Row]:
+        rows = self.rows.get(source, {})
+        return {key: row for key, row in rows.items() if row.state != RecordState.TOMBSTONE}
+
+
+def _approval(hold: Hold | None) -> tuple[object, ...]:
+    return () if hold is None else (hold.approved, hold.approved_until, hold.approved_by)
+
+
+def sent(
+    external_id: str,
+    *,
+    page_id: str = "p1",
+    version: str = "v1",
+    content_hash: str = "h1",
+    remote_digest: str = "d1",
+    rules: str = "r1",
+    title: str = "A page",
+    url: str | None = "https://docs.example/a",
+    links: tuple[tuple[str, str | None], ...] = (),
+    action: Action = Action.CREATE,
+    reason: str = "new",
+    hash_before: str | None = None,
+) -> Sent:
+    """An acknowledgement, of which a test names what matters to it."""
+    return Sent(
+        external_id=external_id,
+        page_id=page_id,
+        version=version,
+        content_hash=content_hash,
+        remote_digest=remote_digest,
+        rules=rules,
+        title=title,
+        url=url,
+        links=links,
+        action=action,
+        reason=reason,
+        hash_before=hash_before,
+    )
+
+
+def failed(external_id: str, *, error: str = "unreadable", retry: bool = False) -> Failed:
+    """A page that is parked."""
+    return Failed(external_id=external_id, version="v2", rules="r2", error=error, retry=retry)
+
+
+def intent(external_id: str, content_hash: str = "h1") -> Intent:
+    """An upsert that is about to be sent."""
+    return Intent(external_id=external_id, content_hash=content_hash)
+
+
+def deleted(external_id: str, *, page_id: str | None = "p1") -> Deleted:
+    """A page that Intercom no longer has."""
+    return Deleted(
+        external_id=external_id, page_id=page_id, evidence="gone in two listings", hash_before="h1"
+    )
+
+
+ODD_IDS = [
+    "a'b\"c.md",
+    "100%_sure.md",
+    "日本語/ガイド.md",
+    "emoji-\U0001f600-\U00010348.md",
+    "e\u0301 and \u00e9.md",
+    " leading and trailing ",
+    "new\nline.md",
+    "semi;colon--comment.md",
+    "back\\slash.md",
+    "A.md",
+    "a.md",
+    "?query#fragment",
+    "x" * 2000,
+]
+
+
+class StateStoreContract:
+    """What every StateStore promises. Inherit it, and say in `store` how to make an empty one."""
+
+    @pytest.fixture
+    def store(self) -> StateStore:
+        """An empty store."""
+        raise NotImplementedError
+
+    def outcomes(self, store: StateStore, run: int) -> list[Outcome]:
+        """The audit trail of a run, in order."""
+        raise NotImplementedError
+
+    def approve(self, store: StateStore, *, count: int, until: float) -> Hold:
+        """Approve what source "s" holds, in the way of a person who uses another connection."""
+        raise NotImplementedError
+
+    def post(self, store: StateStore, *entries: Entry, at: float = 10.0) -> int:
+        """Write the entries in a run of their own, and return its number."""
+        run = store.start("s", trigger="test", at=at)
+        store.write("s", run, entries, at=at)
+        return run
+
+    def record(self, store: StateStore, external_id: str = "a") -> Record:
+        """The record of one page, which must exist."""
+        return store.records("s")[external_id]
+
+    # -- rows -----------------------------------------------------------------------------------------
+
+    def test_empty_store_knows_nothing(self, store: StateStore) -> None:
+        """A source never seen has no rows, an empty standing and no hold."""
+        assert store.records("s") == {}
+        assert store.standing("s") == Standing()
+        assert store.hold("s") is None
+        assert list(store.links("s")) == []
+        assert store.linking("s", ["path:a.md"]) == set()
+        assert store.urls("s") == {}
+        assert store.remote_digests("s") == {}
+
+    def test_intent_for_a_new_page_is_pending(self, store: StateStore) -> None:
+        """Before anything is sent there is a row that says so."""
+        self.post(store, intent("a"))
+
+        assert self.record(store) == Record("a", version="", state="pending")
+
+    def test_acknowledged_page_is_live(self, store: StateStore) -> None:
+        """An acknowledgement fills all that a plan needs."""
+        self.post(store, intent("a"))
+        self.post(store, sent("a", page_id="77", version="v1", content_hash="h1", rules="r1"))
+
+        assert self.record(store) == Record("a", "v1", "live", content_hash="h1", page_id="77", rules="r1")
+        assert store.urls("s") == {"a": "https://docs.example/a"}
+        assert store.remote_digests("s") == {"a": "d1"}
+
+    def test_intent_keeps_what_was_acknowledged(self, store: StateStore) -> None:
+        """Until the new content is acknowledged, the old one is what Intercom has."""
+        self.post(store, sent("a", page_id="77"))
+        self.post(store, intent("a", "h2"))
+
+        record = self.record(store)
+        assert (record.state, record.content_hash, record.page_id, record.version) == (
+            "pending",
+            "h1",
+            "77",
+            "v1",
+        )
+
+    def test_unchanged_page_notes_version_rules_and_links(self, store: StateStore) -> None:
+        """A page that came out the same is not looked at again for this version."""
+        self.post(store, sent("a", links=(("path:b.md", "https://docs.example/b"),)))
+        self.post(
+            store, Unchanged(external_id="a", version="v2", rules="r2", links=(("path:c.md", None),)), at=11.0
+        )
+
+        assert self.record(store) == Record("a", "v2", "live", content_hash="h1", page_id="p1", rules="r2")
+        assert list(store.links("s")) == [("path:c.md", None)]
+
+    def test_unchanged_frees_a_quarantined_page(self, store: StateStore) -> None:
+        """A page that renders again as it was acknowledged is live."""
+        self.post(store, sent("a"), failed("a"))
+        self.post(store, Unchanged(external_id="a", version="v3", rules="r1", links=()))
+
+        assert self.record(store).state == "live"
+
+    def test_failed_page_keeps_its_last_good_content(self, store: StateStore) -> None:
+        """What Intercom has stays known, and this version is not tried again."""
+        self.post(store, sent("a"), failed("a"))
+
+        assert self.record(store) == Record(
+            "a", "v2", "quarantined", content_hash="h1", page_id="p1", rules="r2"
+        )
+
+    def test_failed_page_that_never_was_sent(self, store: StateStore) -> None:
+        """A new page that fails is remembered too, without content."""
+        self.post(store, failed("a"))
+
+        assert self.record(store) == Record("a", "v2", "quarantined", rules="r2")
+        assert store.urls("s") == {}
+
+    def test_passing_failure_is_tried_again(self, store: StateStore) -> None:
+        """Without a version the next plan finds the item changed."""
+        self.post(store, sent("a"), failed("a", retry=True))
+
+        assert self.record(store).version == ""
+
+    def test_skipped_item_is_remembered(self, store: StateStore) -> None:
+        """An item without anything to publish is not read again until it changes."""
+        run = self.post(store, Skipped(external_id="a", version="v1", rules="r1", reason="no text"))
+
+        assert self.record(store) == Record("a", "v1", "skipped", rules="r1")
+        assert [(line.action, line.reason) for line in self.outcomes(store, run)] == [("skip", "no text")]
+
+    def test_uncertain_upsert_is_stamped(self, store: StateStore) -> None:
+        """A lost answer leaves the row pending, with the time of the attempt."""
+        self.post(store, intent("a"), at=10.0)
+        self.post(store, Uncertain(external_id="a", error="timed out"), at=12.0)
+
+        assert self.record(store) == Record("a", "", "pending", ambiguous_at=12.0)
+
+    def test_uncertain_attempt_is_stamped_once(self, store: StateStore) -> None:
+        """A second word on the same attempt does not move the end of its time."""
+        self.post(store, intent("a"), at=10.0)
+        self.post(store, Uncertain(external_id="a", error="timed out"), at=12.0)
+        self.post(store, Uncertain(external_id="a", error="timed out"), at=99.0)
+
+        assert self.record(store).ambiguous_at == 12.0
+
+    def test_next_uncertain_attempt_is_stamped_anew(self, store: StateStore) -> None:
+        """Each attempt has a time of its own, and the latest one counts."""
+        self.post(store, intent("a"), Uncertain(external_id="a", error="timed out"), at=10.0)
+        self.post(store, intent("a"), Uncertain(external_id="a", error="timed out"), at=20.0)
+
+        assert self.record(store).ambiguous_at == 20.0
+
+    def test_acknowledgement_keeps_the_stamp(self, store: StateStore) -> None:
+        """A request without an answer may land even after a later one was acknowledged."""
+        self.post(store, intent("a"), Uncertain(external_id="a", error="timed out"), at=10.0)
+        self.post(store, intent("a"), sent("a"), at=20.0)
+
+        assert self.record(store).state == "live"
+        assert self.record(store).ambiguous_at == 10.0
+
+    def test_attempt_that_a_crash_cut_off_is_ambiguous(self, store: StateStore) -> None:
+        """A process that ended between intent and answer leaves a request whose end nobody knows."""
+        self.post(store, intent("a"), at=10.0)
+        self.post(store, intent("a"), at=500.0)
+
+        assert self.record(store).ambiguous_at == 10.0
+
+    def test_absence_is_counted_and_dated(self, store: StateStore) -> None:
+        """Each complete listing without the item counts; the first one gives the date."""
+        self.post(store, sent("a"))
+        self.post(store, Absent(external_id="a"), at=20.0)
+        self.post(store, Absent(external_id="a"), at=30.0)
+
+        assert self.record(store)[-3:] == (2, 20.0, None)
+
+    def test_returned_item_is_no_longer_absent(self, store: StateStore) -> None:
+        """An item that is listed again starts from nothing should it go once more."""
+        self.post(store, sent("a"), Absent(external_id="a"), Returned(external_id="a"))
+
+        assert self.record(store)[-3:] == (0, None, None)
+
+    def test_acknowledgement_ends_an_absence(self, store: StateStore) -> None:
+        """A page that was sent was listed."""
+        self.post(store, sent("a"), Absent(external_id="a"), sent("a"))
+
+        assert self.record(store)[-3:] == (0, None, None)
+
+    def test_delete_is_remembered_before_it_is_sent(self, store: StateStore) -> None:
+        """A delete that was intended is finished by the next run, whatever happens in between."""
+        self.post(store, sent("a"), Deleting(external_id="a"))
+
+        record = self.record(store)
+        assert (record.state, record.page_id, record.content_hash) == ("deleting", "p1", "h1")
+
+    def test_uncertain_delete_stays_intended(self, store: StateStore) -> None:
+        """A delete without an answer is neither done nor undone."""
+        self.post(store, sent("a"), Deleting(external_id="a"), Uncertain(external_id="a", error="reset"))
+
+        assert self.record(store).state == "deleting"
+        assert self.record(store).ambiguous_at == 10.0
+
+    def test_deleted_page_is_gone_from_all_answers(self, store: StateStore) -> None:
+        """A tombstone is no row of the source any more, and its links are nobody's."""
+        self.post(store, sent("a", links=(("path:b.md", None),)), sent("b", page_id="p2"))
+        self.post(store, Deleting(external_id="a"), deleted("a"))
+
+        assert set(store.records("s")) == {"b"}
+        assert list(store.links("s")) == []
+        assert store.linking("s", ["path:b.md"]) == set()
+        assert set(store.urls("s")) == {"b"}
+        assert set(store.remote_digests("s")) == {"b"}
+
+    def test_item_that_comes_back_is_a_new_page(self, store: StateStore) -> None:
+        """The old page is deleted: its id must never be used again."""
+        self.post(store, sent("a"), Deleting(external_id="a"), deleted("a"))
+        self.post(store, intent("a", "h9"))
+
+        assert self.record(store) == Record("a", version="", state="pending")
+
+    def test_late_request_is_remembered_over_a_tombstone(self, store: StateStore) -> None:
+        """A request for the old page may still land under the id of the new one."""
+        self.post(store, intent("a"), Uncertain(external_id="a", error="timed out"))
+        self.post(store, Deleting(external_id="a"), deleted("a", page_id=None), at=20.0)
+        self.post(store, intent("a"), at=30.0)
+
+        assert self.record(store).ambiguous_at == 10.0
+
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            Absent(external_id="a"),
+            Returned(external_id="a"),
+            Deleting(external_id="a"),
+            Unchanged(external_id="a", version="v", rules="r", links=(("path:b.md", None),)),
+        ],
+        ids=lambda entry: type(entry).__name__,
+    )
+    def test_entry_without_a_row_makes_none(self, store: StateStore, entry: Entry) -> None:
+        """Only what is sent, parked or left out makes a row; a tombstone counts as none."""
+        self.post(store, entry)
+        assert store.records("s") == {}
+
+        self.post(store, sent("a"), deleted("a"), entry)
+        assert store.records("s") == {}
+        assert list(store.links("s")) == []
+
+    # -- links ----------------------------------------------------------------------------------------
+
+    def test_links_are_replaced(self, store: StateStore) -> None:
+        """The links of a page are those of its last rendering."""
+        self.post(store, sent("a", links=(("path:b.md", "https://docs.example/b"), ("id:7", None))))
+        self.post(store, sent("a", links=(("path:c.md", None),)))
+
+        assert list(store.links("s")) == [("path:c.md", None)]
+
+    def test_links_of_several_pages_are_told_once(self, store: StateStore) -> None:
+        """Equal pairs are one, and one target may stand with two URLs."""
+        self.post(
+            store,
+            sent("a", links=(("path:z.md", "u1"), ("path:y.md", None), ("path:z.md", "u1"))),
+            sent("b", links=(("path:z.md", "u1"),)),
+            sent("c", links=(("path:z.md", None),)),
+        )
+
+        found = list(store.links("s"))
+        assert sorted(found, key=str) == [("path:y.md", None), ("path:z.md", "u1"), ("path:z.md", None)]
+        assert store.linking("s", ["path:z.md", "path:none.md"]) == {"a", "b", "c"}
+        assert store.linking("s", iter(["path:y.md"])) == {"a"}
+        assert store.linking("s", []) == set()
+
+    def test_linking_takes_many_targets(self, store: StateStore) -> None:
+        """There is no limit to the targets of one question."""
+        self.post(store, sent("a", links=(("path:39999.md", None),)))
+
+        assert store.linking("s", (f"path:{number}.md" for number in range(40_000))) == {"a"}
+
+    # -- batches --------------------------------------------------------------------------------------
+
+    def test_order_within_a_batch_counts(self, store: StateStore) -> None:
+        """Later entries of a batch see what earlier ones did."""
+        self.post(store, intent("a"), sent("a"), Deleting(external_id="a"), deleted("a"), intent("a", "h2"))
+        assert self.record(store) == Record("a", version="", state="pending")
+
+        self.post(store, sent("a", page_id="p9"), failed("a"), Absent(external_id="a"))
+        assert self.record(store)[:5] == ("a", "v2", "quarantined", "h1", "p9")
+        assert self.record(store).absences == 1
+
+    def test_empty_batch_changes_nothing(self, store: StateStore) -> None:
+        """A batch of no entries is fine."""
+        assert self.outcomes(store, self.post(store)) == []
+        assert store.records("s") == {}
+
+    def test_many_entries_in_one_batch(self, store: StateStore) -> None:
+        """A batch may be larger than any limit of a statement."""
+        ids = [f"guides/{number}.md" for number in range(2_500)]
+        self.post(store, *(intent(external_id) for external_id in ids))
+        self.post(store, *(sent(external_id, links=(("path:x.md", None),)) for external_id in ids))
+
+        records = store.records("s")
+        assert set(records) == set(ids)
+        assert {record.state for record in records.values()} == {"live"}
+        assert store.linking("s", ["path:x.md"]) == set(ids)
+
+    def test_failing_batch_leaves_no_trace(self, store: StateStore) -> None:
+        """All entries become true, or none: here the last one has an id that no store can keep."""
+        run = store.start("s", trigger="test", at=1.0)
+
+        with pytest.raises(StateStoreError, match="not valid Unicode"):
+            store.write("s", run, [sent("a"), failed("b"), intent("caf\udce9.md")], at=2.0)
+
+        assert store.records("s") == {}
+        assert self.outcomes(store, run) == []
+
+    @pytest.mark.parametrize("external_id", ODD_IDS, ids=range(len(ODD_IDS)))
+    def test_odd_ids_come_back_as_they_were(self, store: StateStore, external_id: str) -> None:
+        """Ids are text of any kind, told apart byte for byte."""
+        self.post(store, sent(external_id, links=((f"id:{external_id}", external_id),)), sent("other"))
+
+        assert self.record(store, external_id).external_id == external_id
+        assert set(store.records("s")) == {external_id, "other"}
+        assert store.linking("s", [f"id:{external_id}"]) == {external_id}
+        assert list(store.links("s")) == [(f"id:{external_id}", external_id)]
+
+    def test_ids_that_differ_in_case_or_form_are_two(self, store: StateStore) -> None:
+        """No store folds case or normalises Unicode."""
+        ids = ["a.md", "A.md", "\u00e9.md", "e\u0301.md", "a.md "]
+        self.post(store, *(sent(external_id) for external_id in ids))
+
+        assert set(store.records("s")) == set(ids)
+
+    def test_text_that_is_not_valid_unicode_is_kept_escaped(self, store: StateStore) -> None:
+        """A bad file name in a reason or a link must not end the run that reports it."""
+        run = self.post(
+            store,
+            Noted(external_id="caf\udce9.md", action=Action.HOLD, reason="bad name caf\udce9.md"),
+            sent("a", title="\udcff", links=(("path:caf\udce9.md", None),)),
+        )
+
+        assert self.outcomes(store, run)[0][:3] == ("caf\\udce9.md", "hold", "bad name caf\\udce9.md")
+        assert store.linking("s", ["path:caf\udce9.md"]) == {"a"}
+
+    def test_sources_do_not_see_each_other(self, store: StateStore) -> None:
+        """The same external id in two sources is two pages."""
+        self.post(store, sent("a", links=(("path:b.md", None),)))
+        run = store.start("t", trigger="test", at=1.0)
+        store.write("t", run, [failed("a")], at=1.0)
+
+        assert store.records("s")["a"].state == "live"
+        assert store.records("t")["a"].state == "quarantined"
+        assert store.links("t") == []
+        assert store.linking("t", ["path:b.md"]) == set()
+
+    # -- audit ----------------------------------------------------------------------------------------
+
+    def test_audit_trail_names_each_thing_done_or_refused(self, store: StateStore) -> None:
+        """One line for each acknowledgement, failure, lost answer, delete and note, in order."""
+        run = self.post(
+            store,
+            intent("a"),
+            sent("a", action=Action.UPDATE, reason="changed", content_hash="h2", hash_before="h1"),
+            failed("b", error="too deep"),
+            Uncertain(external_id="a", error="timed out"),
+            Absent(external_id="a"),
+            Deleting(external_id="a"),
+            deleted("a"),
+            Noted(external_id="c", action=Action.HOLD, reason="waits for a person"),
+        )
+
+        assert self.outcomes(store, run) == [
+            Outcome("a", "update", "changed", hash_before="h1", hash_after="h2", page_id="p1"),
+            Outcome("b", "fail", "too deep"),
+            Outcome("a", "fail", "timed out", hash_before="h2", page_id="p1"),
+            Outcome(
+                "a",
+                "delete",
+                "gone in two listings",
+                hash_before="h1",
+                page_id="p1",
+                evidence="gone in two listings",
+            ),
+            Outcome("c", "hold", "waits for a person"),
+        ]
+
+    # -- runs, standing, hold -------------------------------------------------------------------------
+
+    STANDING = Standing(
+        import_source_id=2**40,
+        import_source_url="https://docs.example",
+        revision="r9",
+        origin_revision="r9",
+        identity="device 1",
+        fingerprint="f",
+        rules="r1",
+        listed=3,
+        completed_at=12.5,
+    )
+
+    def finish(self, store: StateStore, run: int, *, hold: Hold | None = None, at: float = 20.0) -> None:
+        """Close a run of source "s"."""
+        store.finish(
+            "s",
+            run,
+            report=Report(name="s", result=Result.OK, listed=3),
+            standing=self.STANDING,
+            hold=hold,
+            revision="r9",
+            at=at,
+        )
+
+    def test_runs_have_numbers_that_grow(self, store: StateStore) -> None:
+        """No two runs share a number, whatever their source."""
+        numbers = [store.start(source, trigger="test", at=1.0) for source in ("s", "t", "s")]
+
+        assert numbers == sorted(set(numbers))
+
+    def test_standing_comes_back(self, store: StateStore) -> None:
+        """What is remembered of the source as a whole survives to the next run."""
+        self.finish(store, store.start("s", trigger="test", at=1.0))
+
+        assert store.standing("s") == self.STANDING
+        assert store.standing("t") == Standing()
+
+    def test_finish_of_an_unknown_run_is_refused(self, store: StateStore) -> None:
+        """A state that was replaced under a run must not take over what that run believed."""
+        with pytest.raises(StateStoreError):
+            self.finish(store, 41)
+
+        assert store.standing("s") == Standing()
+
+    HOLD = Hold(kind="deletions", count=12, digest="d", reason="12 of 40 pages", since=5.0)
+
+    def test_hold_opens_and_closes(self, store: StateStore) -> None:
+        """A hold is open from the run that found it to the run that finds it no more."""
+        self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
+        assert store.hold("s") == self.HOLD
+        assert store.hold("t") is None
+
+        self.finish(store, store.start("s", trigger="test", at=2.0))
+        assert store.hold("s") is None
+
+    def test_approval_is_on_the_hold(self, store: StateStore) -> None:
+        """The next run reads how many pages may go, and until when."""
+        self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
+
+        approved = self.approve(store, count=12, until=99.0)
+
+        assert approved == replace(self.HOLD, approved=12, approved_until=99.0, approved_by="ada")
+        assert store.hold("s") == approved
+
+    def test_approval_during_a_run_is_kept(self, store: StateStore) -> None:
+        """A run that could not know of an approval must not take it away."""
+        self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
+        run = store.start("s", trigger="test", at=2.0)
+        seen = store.hold("s")
+        approved = self.approve(store, count=12, until=99.0)
+
+        self.finish(store, run, hold=seen)
+
+        assert store.hold("s") == approved
+
+    def test_approval_that_a_run_used_up_is_gone(self, store: StateStore) -> None:
+        """A run that knew of the approval decides what is left of it."""
+        self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
+        self.approve(store, count=12, until=99.0)
+        run = store.start("s", trigger="test", at=2.0)
+        assert store.hold("s") is not None
+
+        self.finish(store, run, hold=self.HOLD)
+
+        assert store.hold("s") == self.HOLD
+
+    def test_approval_without_a_hold_is_refused(self, store: StateStore) -> None:
+        """Nobody can approve deletions in advance."""
+        with pytest.raises(ConfigError):
+            self.approve(store, count=12, until=99.0)
+
+    def test_approval_of_nothing_is_refused(self, store: StateStore) -> None:
+        """An approval names at least one page."""
+        self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
+
+        with pytest.raises(ConfigError):
+            self.approve(store, count=0, until=99.0)
