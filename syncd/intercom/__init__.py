@@ -1,0 +1,1 @@
+"""Intercom's AI Content API: `Pages(Retrying(Paced(transport)))`."""
