@@ -145,7 +145,7 @@ class ReadOnlyFile:
 
     def _open(self) -> Engine:
         seen = _trace(self.path)
-        idle = not _log_of(self.path).exists()
+        idle = not log_of(self.path).exists()
         query = "mode=ro&immutable=1" if idle else "mode=ro"
         self._seen = seen if idle else None
         self._engine = _engine(lambda: _connect(self.path, query), StaticPool)
@@ -153,7 +153,7 @@ class ReadOnlyFile:
 
     def _still(self) -> bool:
         """Whether what was just read as immutable was so."""
-        return self._seen is None or (self._seen == _trace(self.path) and not _log_of(self.path).exists())
+        return self._seen is None or (self._seen == _trace(self.path) and not log_of(self.path).exists())
 
     def _drop(self) -> None:
         if self._engine is not None:
@@ -245,7 +245,8 @@ def _make_file(path: Path) -> None:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
-def _log_of(path: Path) -> Path:
+def log_of(path: Path) -> Path:
+    """Where SQLite keeps the write-ahead log of a database."""
     return path.with_name(path.name + "-wal")
 
 

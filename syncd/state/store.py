@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -41,6 +42,10 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
     Every write is one transaction that is on the disk when the call returns (WAL, synchronous=FULL);
     none is open between calls. Reads never wait for a writer and never write. Blocking, and safe to
     use from several threads; one process at a time writes (see ProcessLock).
+
+    Attributes:
+        path: the state file.
+        backup: the copy that was made before its schema was brought up to date, if it had to be.
     """
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
@@ -57,7 +62,12 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         self.path = sqlite_path(url)
         # The approval of each source's hold as this store last read it: see finish.
         self._approvals: dict[str, tuple[object, ...] | None] = {}
-        self._database = _open_read_only(self) if read_only else _open_writable(self)
+        self.backup: Path | None = None
+        self._database: Database
+        if read_only:
+            self._database = _open_read_only(self.path)
+        else:
+            self._database, self.backup = _open_writable(self.path)
 
     def __exit__(
         self,
@@ -246,8 +256,8 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         return self._database.write(work)
 
 
-def _open_writable(store: SqlStateStore) -> Database:
-    path, known = store.path, migrate.history()
+def _open_writable(path: Path) -> tuple[Database, Path | None]:
+    known = migrate.history()
     schema = None
     if path.is_file() and path.stat().st_size > 0:
         # The first look leaves a file that is not ours, or newer, as it is.
@@ -259,17 +269,17 @@ def _open_writable(store: SqlStateStore) -> Database:
         if schema is not None and schema != known.head:
             migrate.require_known(schema, known, path)
     database = WritableFile(path)
-    if schema != known.head:
-        try:
-            migrate.upgrade_file(database, path, schema=schema, known=known)
-        except BaseException:
-            database.close()
-            raise
-    return database
+    if schema == known.head:
+        return database, None
+    try:
+        return database, migrate.upgrade_file(database, path, schema=schema, known=known)
+    except BaseException:
+        database.close()
+        raise
 
 
-def _open_read_only(store: SqlStateStore) -> Database:
-    path, known = store.path, migrate.history()
+def _open_read_only(path: Path) -> Database:
+    known = migrate.history()
     copy = MemoryCopy(path)
     if not path.exists():
         copy.build(metadata.create_all)

@@ -1,0 +1,271 @@
+"""What people ask about the state: `syncd status`, `runs`, `pages`. Reads only; times are Unix seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Select, Table, func, or_, select, union
+
+from syncd.journal import Hold
+from syncd.model import RecordState
+from syncd.state.rows import SKIP
+from syncd.state.store import SqlStateStore
+from syncd.state.tables import holds, outcomes, records, runs, sources
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """One run. `finished` and `result` are None while it goes on, and for ever if it was killed."""
+
+    number: int
+    source: str
+    trigger: str
+    started: float
+    finished: float | None
+    result: str | None
+    error: str | None
+    revision: str | None
+    listed: int
+    created: int
+    updated: int
+    unchanged: int
+    deleted: int
+    held: int
+    failed: int
+    skipped: int
+    missing: int
+    requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeLine:
+    """One line of the audit trail.
+
+    Attributes:
+        action: create, update, delete, hold, fail or skip.
+        hash_before, hash_after: content hashes, where content changed.
+        evidence: of a delete: what proved that the origin no longer has the item.
+    """
+
+    run: int
+    source: str
+    external_id: str
+    at: float
+    action: str
+    reason: str
+    hash_before: str | None
+    hash_after: str | None
+    page_id: str | None
+    evidence: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSummary:
+    """One page as syncd knows it; see syncd.state.rows.Row for the fields."""
+
+    source: str
+    external_id: str
+    state: str
+    title: str | None
+    url: str | None
+    page_id: str | None
+    version: str
+    content_hash: str | None
+    remote_digest: str | None
+    rules: str
+    absences: int
+    absent_since: float | None
+    ambiguous_at: float | None
+    attempts: int
+    attempted_at: float | None
+    error: str | None
+    retry: bool
+    created: float
+    updated: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageHistory:
+    """One page and all that was ever done or refused for it, the newest first."""
+
+    page: PageSummary
+    outcomes: tuple[OutcomeLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSummary:
+    """How one source stands.
+
+    Attributes:
+        live, quarantined, skipped, pending, deleting: pages in each state.
+        missing: pages of any state that the last complete listing did not name.
+        ambiguous: pages with a request whose answer was lost and not made up for.
+        hold: what waits for a person.
+        last_run: the newest, finished or not; None before the first.
+        last_complete: Unix seconds of the last complete run.
+    """
+
+    source: str
+    live: int
+    quarantined: int
+    skipped: int
+    pending: int
+    deleting: int
+    missing: int
+    ambiguous: int
+    hold: Hold | None
+    last_run: RunSummary | None
+    last_complete: float | None
+
+
+def source_summaries(store: SqlStateStore) -> list[SourceSummary]:
+    """Return every source that the state has ever seen, by name."""
+    return store.read(_source_summaries)
+
+
+def recent_runs(store: SqlStateStore, *, source: str | None = None, limit: int = 20) -> list[RunSummary]:
+    """Return the newest runs first."""
+    query = _select(runs, RunSummary).order_by(runs.c.number.desc()).limit(limit)
+    if source is not None:
+        query = query.where(runs.c.source == source)
+    return store.read(lambda connection: [RunSummary(**row._mapping) for row in connection.execute(query)])
+
+
+def run_outcomes(store: SqlStateStore, run: int) -> list[OutcomeLine]:
+    """Return what a run did and refused, in that order."""
+    return _lines(store, _select(outcomes, OutcomeLine).where(outcomes.c.run == run).order_by(outcomes.c.id))
+
+
+def left_out(store: SqlStateStore, source: str) -> list[OutcomeLine]:
+    """Return the items that stay out until something changes, each with the latest reason, by id.
+
+    They are those that the newest run refused, and those that an earlier one left out or parked and that
+    have not changed since.
+    """
+    still = select(records.c.external_id).where(
+        records.c.source == source,
+        records.c.state.in_([RecordState.SKIPPED.value, RecordState.QUARANTINED.value]),
+    )
+    newest = select(func.max(runs.c.number)).where(runs.c.source == source).scalar_subquery()
+    refused = (
+        select(func.max(outcomes.c.id))
+        .where(outcomes.c.source == source, outcomes.c.action.in_(["hold", "fail", SKIP]))
+        .group_by(outcomes.c.external_id)
+    )
+    # Two questions, each with an index of its own, in the place of one with an "or" that has none.
+    last = union(
+        refused.where(outcomes.c.external_id.in_(still)),
+        refused.where(outcomes.c.run == newest),
+    )
+    query = _select(outcomes, OutcomeLine).where(outcomes.c.id.in_(last)).order_by(outcomes.c.external_id)
+    return _lines(store, query)
+
+
+def pages(
+    store: SqlStateStore,
+    *,
+    source: str | None = None,
+    state: str | None = None,
+    search: str | None = None,
+    limit: int = 100,
+    offset: int = 0,
+) -> list[PageSummary]:
+    """Return pages by source and external id; deleted ones only when that state is asked for.
+
+    `search` is looked for in ids, titles and URLs; upper and lower case count as equal where they are ASCII.
+    """
+    query = _select(records, PageSummary).order_by(records.c.source, records.c.external_id)
+    if source is not None:
+        query = query.where(records.c.source == source)
+    if state is not None:
+        query = query.where(records.c.state == state)
+    else:
+        query = query.where(records.c.state != RecordState.TOMBSTONE.value)
+    if search is not None:
+        columns = (records.c.external_id, records.c.title, records.c.url)
+        query = query.where(or_(*(column.icontains(search, autoescape=True) for column in columns)))
+    query = query.limit(limit).offset(offset)
+    return store.read(lambda connection: [PageSummary(**row._mapping) for row in connection.execute(query)])
+
+
+def page(store: SqlStateStore, source: str, external_id: str) -> PageHistory | None:
+    """Return a page, deleted or not, with its history; None for one never seen."""
+    of_page = _select(records, PageSummary).where(
+        records.c.source == source, records.c.external_id == external_id
+    )
+    of_past = (
+        _select(outcomes, OutcomeLine)
+        .where(outcomes.c.source == source, outcomes.c.external_id == external_id)
+        .order_by(outcomes.c.id.desc())
+    )
+
+    def work(connection: Connection) -> PageHistory | None:
+        row = connection.execute(of_page).one_or_none()
+        if row is None:
+            return None
+        past = tuple(OutcomeLine(**line._mapping) for line in connection.execute(of_past))
+        return PageHistory(page=PageSummary(**row._mapping), outcomes=past)
+
+    return store.read(work)
+
+
+def _source_summaries(connection: Connection) -> list[SourceSummary]:
+    states: dict[str, dict[str, int]] = {}
+    missing: dict[str, int] = {}
+    ambiguous: dict[str, int] = {}
+    counted = (
+        select(
+            records.c.source,
+            records.c.state,
+            func.count(),
+            func.count(records.c.absent_since),
+            func.count(records.c.ambiguous_at),
+        )
+        .where(records.c.state != RecordState.TOMBSTONE.value)
+        .group_by(records.c.source, records.c.state)
+    )
+    for source, state, count, absent, lost in connection.execute(counted):
+        states.setdefault(source, {})[state] = count
+        missing[source] = missing.get(source, 0) + absent
+        ambiguous[source] = ambiguous.get(source, 0) + lost
+    newest = select(func.max(runs.c.number)).group_by(runs.c.source)
+    last = {
+        row.source: RunSummary(**row._mapping)
+        for row in connection.execute(_select(runs, RunSummary).where(runs.c.number.in_(newest)))
+    }
+    held = {
+        row.source: Hold(**{name: row._mapping[name] for name in Hold.__dataclass_fields__})
+        for row in connection.execute(select(holds))
+    }
+    completed = {
+        row[0]: row[1] for row in connection.execute(select(sources.c.source, sources.c.completed_at))
+    }
+    return [
+        SourceSummary(
+            source=source,
+            live=states.get(source, {}).get(RecordState.LIVE, 0),
+            quarantined=states.get(source, {}).get(RecordState.QUARANTINED, 0),
+            skipped=states.get(source, {}).get(RecordState.SKIPPED, 0),
+            pending=states.get(source, {}).get(RecordState.PENDING, 0),
+            deleting=states.get(source, {}).get(RecordState.DELETING, 0),
+            missing=missing.get(source, 0),
+            ambiguous=ambiguous.get(source, 0),
+            hold=held.get(source),
+            last_run=last.get(source),
+            last_complete=completed.get(source),
+        )
+        for source in sorted(states.keys() | last.keys() | completed.keys())
+    ]
+
+
+def _lines(store: SqlStateStore, query: Select[Any]) -> list[OutcomeLine]:
+    return store.read(lambda connection: [OutcomeLine(**row._mapping) for row in connection.execute(query)])
+
+
+def _select(table: Table, value: type[DataclassInstance]) -> Select[Any]:
+    """Ask for the columns that are the fields of a dataclass."""
+    return select(*(table.c[field.name] for field in fields(value)))
