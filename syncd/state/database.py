@@ -60,7 +60,10 @@ def sqlite_path(url: str) -> Path:
         )
     if not parsed.database or parsed.database == ":memory:" or parsed.query or parsed.host:
         raise StateStoreError(f"state {parsed.render_as_string()} does not name a file. {hint}")
-    return Path(parsed.database)
+    path = Path(parsed.database)
+    if os.path.isdir(path):  # other than Path.is_dir, it says no where it may not look
+        raise StateStoreError(f"state {path} is a folder: name a file in it, such as {path / 'syncd.db'}.")
+    return path
 
 
 class WritableFile:
@@ -228,10 +231,6 @@ def _connect(path: Path, query: str) -> sqlite3.Connection:
 
 def _make_file(path: Path) -> None:
     with explained(path):
-        if path.is_dir():
-            raise StateStoreError(
-                f"state {path} is a folder: name a file in it, such as {path / 'syncd.db'}."
-            )
         try:
             path.parent.mkdir(mode=0o700)
         except FileExistsError:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from syncd.state import migrate
 from syncd.state.database import ReadOnlyFile, log_of, sqlite_path
+from syncd.state.faults import explained
 from syncd.state.locks import holder, lock_path
 
 
@@ -42,7 +43,13 @@ def examine(url: str) -> Health:
         StateStoreError: it cannot be read, or is not ours.
     """
     path = sqlite_path(url)
-    schema, damage = None, ()
+    with explained(path):
+        return _examine(path)
+
+
+def _examine(path: Path) -> Health:
+    schema: str | None = None
+    damage: tuple[str, ...] = ()
     if path.exists():
 
         def work(connection: Connection) -> tuple[str | None, tuple[str, ...]]:

@@ -11,18 +11,16 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, inspect, text
 
 from syncd.errors import StateStoreError
+from syncd.state.database import Database, ReadOnlyFile
 from syncd.state.faults import explained
 
 if TYPE_CHECKING:
     from alembic.config import Config
-
-    from syncd.state.database import Database
 
 # The newest file of migrations/versions; a test keeps it true.
 HEAD = "0001"
@@ -134,17 +132,19 @@ def backup(path: Path, target: Path) -> None:
 
 
 def _copy(path: Path, target: Path) -> None:
-    with explained(path), closing(sqlite3.connect(_uri(path), uri=True)) as origin:
-        # The first page is read at once, so that a file of another kind is told apart from a bad target.
-        origin.execute("PRAGMA schema_version")
-        with explained(target), closing(sqlite3.connect(target, isolation_level=None)) as copy:
-            origin.backup(copy)
-            # One file that can be read wherever it lies; the store turns the log on again.
-            copy.execute("PRAGMA journal_mode = DELETE")
+    with explained(target), closing(sqlite3.connect(target, isolation_level=None)) as copy:
 
+        def work(connection: Connection) -> None:
+            # The first page is read at once, so that a bad origin is told apart from a bad target.
+            current(connection, path)
+            driver: Any = connection.connection.dbapi_connection
+            driver.rollback()
+            driver.backup(copy)
 
-def _uri(path: Path) -> str:
-    return f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
+        with closing(ReadOnlyFile(path)) as origin:
+            origin.read(work)
+        # One file that can be read wherever it lies; the store turns the log on again.
+        copy.execute("PRAGMA journal_mode = DELETE")
 
 
 def _config(known: History) -> Config:

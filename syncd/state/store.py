@@ -19,6 +19,7 @@ from syncd.journal import Entry, Hold, Standing
 from syncd.model import Record, RecordState, Report
 from syncd.state import migrate
 from syncd.state.database import Database, MemoryCopy, ReadOnlyFile, WritableFile, sqlite_path
+from syncd.state.faults import explained
 from syncd.state.rows import Row, fold, storable
 from syncd.state.tables import holds, links, metadata, outcomes, records, runs, sources
 
@@ -259,7 +260,9 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 def _open_writable(path: Path) -> tuple[Database, Path | None]:
     known = migrate.history()
     schema = None
-    if path.is_file() and path.stat().st_size > 0:
+    with explained(path):
+        used = path.exists() and path.stat().st_size > 0
+    if used:
         # The first look leaves a file that is not ours, or newer, as it is.
         look = ReadOnlyFile(path)
         try:
@@ -280,8 +283,10 @@ def _open_writable(path: Path) -> tuple[Database, Path | None]:
 
 def _open_read_only(path: Path) -> Database:
     known = migrate.history()
+    with explained(path):
+        exists = path.exists()
     copy = MemoryCopy(path)
-    if not path.exists():
+    if not exists:
         copy.build(metadata.create_all)
         return copy
     file = ReadOnlyFile(path)
