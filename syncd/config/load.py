@@ -12,13 +12,13 @@ from platformdirs import user_config_path
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from syncd.config import address
-from syncd.config.model import Common, Config, SettingsModel, SourceConfig
+from syncd.config.model import Common, Config, SettingsModel, SourceConfig, UncheckedSettings
 from syncd.config.problem import Explainer, Problem, Steps, config_error, dotted
 from syncd.config.rules import violations
 from syncd.config.token import readable_by_others
 from syncd.config.tree import Array, Node, Scalar, Table, Unreadable, follow, parse, plain
 from syncd.config.variables import fill, is_reference
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, SourceError
 
 MAX_BYTES = 1_000_000
 
@@ -82,7 +82,7 @@ def load_config(path: Path, *, environ: Mapping[str, str], settings_model: Setti
     A token that is missing is no error here: it is one when the token is asked for.
 
     Args:
-        settings_model: connector name → model of its settings; raises ConfigError for an unknown name.
+        settings_model: connector name → model of its settings, as model.SettingsModel says.
 
     Raises:
         ConfigError: the file cannot be read, or what it says is wrong; at most three problems are named.
@@ -92,8 +92,13 @@ def load_config(path: Path, *, environ: Mapping[str, str], settings_model: Setti
 
 def load(path: Path, *, environ: Mapping[str, str], settings_model: SettingsModel) -> Loaded:
     """Read a configuration and keep its tree. Raises as `load_config` does."""
+    return load_text(_text(path), path, environ=environ, settings_model=settings_model)
+
+
+def load_text(text: str, path: Path, *, environ: Mapping[str, str], settings_model: SettingsModel) -> Loaded:
+    """Read the text of a configuration as if it stood in the file. Raises as `load_config` does."""
     try:
-        root = parse(_text(path))
+        root = parse(text)
         if root is None:
             raise Unreadable(None, "the file is empty; 'syncd init' writes a first configuration")
         if not isinstance(root, Table):
@@ -107,7 +112,7 @@ def load(path: Path, *, environ: Mapping[str, str], settings_model: SettingsMode
     token = follow(tree, _TOKEN)
     if token[1] == len(_TOKEN):
         problems += _literal(token[0], _TOKEN)
-    config, tree, refused = _validate(tree, settings_model)
+    config, tree, refused = _validate(tree, _tolerant(settings_model))
     problems += refused
     if config is not None:
         problems += _checked(config, tree)
@@ -176,6 +181,18 @@ def _merge(under: Table, over: Table) -> Table:
         below = entries.get(name)
         entries[name] = _merge(below, node) if isinstance(below, Table) and isinstance(node, Table) else node
     return Table(entries=entries, keys=under.keys | over.keys, place=over.place)
+
+
+def _tolerant(settings_model: SettingsModel) -> SettingsModel:
+    """One broken connector stops only the sources that name it: whoever opens them gets the error."""
+
+    def model(connector: str) -> type[BaseModel]:
+        try:
+            return settings_model(connector)
+        except SourceError:
+            return UncheckedSettings
+
+    return model
 
 
 def _validate(tree: Table, settings_model: SettingsModel) -> tuple[Config | None, Table, list[Problem]]:
@@ -285,12 +302,14 @@ def _checked(config: Config, tree: Table) -> Iterator[Problem]:
             if known == len(path):
                 yield from _literal(node, path)
     state, known = follow(tree, ("state",))
-    if known and isinstance(state, Scalar) and address.password(str(config.state)) and not state.variables:
+    # Asked of the text as it was written, in which a variable is no password.
+    written = address.password(state.text) if known and isinstance(state, Scalar) else None
+    if written is not None and not is_reference(written):
         yield Problem(
             place=state.place,
             setting="state",
-            message="a password must not stand in this file; put the URL into an environment variable "
-            "and write ${DATABASE_URL}",
+            message="a password must not stand in this file; put it into an environment variable "
+            "and write ${DATABASE_PASSWORD}",
         )
 
 

@@ -255,8 +255,15 @@ class ImportSource(Section):
         return self
 
 
+class UncheckedSettings(BaseModel):
+    """Settings of a connector that is installed and cannot be imported: its sources fail, others run."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
 SettingsModel = Callable[[str], type[BaseModel]]
-"""Connector name → model of its settings. Raises ConfigError for a name that is not installed."""
+"""Connector name → model of its settings. Raises ConfigError for a name that is not installed, and
+SourceError for a connector that cannot be imported."""
 
 
 def _check_connector(name: str, info: ValidationInfo) -> str:
@@ -264,7 +271,7 @@ def _check_connector(name: str, info: ValidationInfo) -> str:
         try:
             info.context["settings_model"](name)
         except ConfigError as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(" ".join(str(error).split())) from error
     return name
 
 
@@ -274,6 +281,8 @@ def _read_settings(value: object, info: ValidationInfo) -> object:
         return value if isinstance(value, BaseModel) else Section()
     assert isinstance(info.context, dict)
     model: type[BaseModel] = info.context["settings_model"](info.data["connector"])
+    if model is UncheckedSettings:
+        return UncheckedSettings.model_validate(value)
     # In JSON mode, "strict" still lets a list be a tuple and a text a path, but no text be a number: what
     # a JSON Schema says too.
     return model.model_validate_json(json.dumps(value), strict=True, extra="forbid")

@@ -1,0 +1,28 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_option(command: F) -> F:
+    """-c/--config, as the argument `config_path`; None leaves it to `syncd.config.load.find_config`."""
+    return click.option(
+        "-c",
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The configuration; else $SYNCD_CONFIG, ./syncd.yaml, or that of the user or the machine.",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    """--json, as the argument `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")(command)
