@@ -49,18 +49,22 @@ def sqlite_path(url: str) -> Path:
         StateStoreError: it is no URL of a store that syncd supports.
     """
     hint = "Write sqlite:///syncd.db for a file beside, or sqlite:////var/lib/syncd/syncd.db for a full path."
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        # Taken as it stands: SQLAlchemy 2.1 decodes "%41" in it, and 2.0 does not.
+        name = rest.removeprefix("/")
+        if name == rest or name in ("", ":memory:") or "?" in name:
+            raise StateStoreError(f"state {url} does not name a file. {hint}")
+        return _no_folder(Path(name))
     try:
-        parsed = make_url(url)
+        shown = make_url(url).render_as_string()
     except ArgumentError as error:
         # The text itself may hold a password, so it is not repeated.
         raise StateStoreError(f"the state setting is not a URL. {hint}") from error
-    if parsed.get_backend_name() != "sqlite":
-        raise StateStoreError(
-            f"state {parsed.render_as_string()} is not supported: sqlite is, and nothing else yet. {hint}"
-        )
-    if not parsed.database or parsed.database == ":memory:" or parsed.query or parsed.host:
-        raise StateStoreError(f"state {parsed.render_as_string()} does not name a file. {hint}")
-    path = Path(parsed.database)
+    raise StateStoreError(f"state {shown} is not supported: sqlite is, and nothing else yet. {hint}")
+
+
+def _no_folder(path: Path) -> Path:
     if os.path.isdir(path):  # other than Path.is_dir, it says no where it may not look
         raise StateStoreError(f"state {path} is a folder: name a file in it, such as {path / 'syncd.db'}.")
     return path
@@ -69,7 +73,7 @@ def sqlite_path(url: str) -> Path:
 class WritableFile:
     """The state file, for the one process that keeps it up to date."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float) -> None:
         """Open the file, or make it: 0600, and its folder (the last one only) 0700.
 
         Raises:
@@ -77,7 +81,7 @@ class WritableFile:
         """
         self.path = path
         _make_file(path)
-        self._engine = _engine(lambda: _connect(path, "mode=rw"), QueuePool)
+        self._engine = _engine(lambda: _connect(path, "mode=rw", busy_timeout_s), QueuePool)
         self._writer = self._engine.execution_options(begin="BEGIN IMMEDIATE")
         event.listen(self._engine, "connect", self._prepare)
 
@@ -151,7 +155,7 @@ class ReadOnlyFile:
         idle = not log_of(self.path).exists()
         query = "mode=ro&immutable=1" if idle else "mode=ro"
         self._seen = seen if idle else None
-        self._engine = _engine(lambda: _connect(self.path, query), StaticPool)
+        self._engine = _engine(lambda: _connect(self.path, query, BUSY_TIMEOUT_S), StaticPool)
         return self._engine
 
     def _still(self) -> bool:
@@ -217,11 +221,11 @@ def _engine(creator: Callable[[], sqlite3.Connection], pool: type[QueuePool | St
     return engine
 
 
-def _connect(path: Path, query: str) -> sqlite3.Connection:
+def _connect(path: Path, query: str, wait_s: float) -> sqlite3.Connection:
     return sqlite3.connect(
         f"file:{quote(os.fsencode(path.absolute()))}?{query}",
         uri=True,
-        timeout=BUSY_TIMEOUT_S,
+        timeout=wait_s,
         # The store's work goes from thread to thread, one at a time.
         check_same_thread=False,
         # Transactions are begun by the engine, not guessed by the driver.

@@ -18,7 +18,7 @@ from syncd.errors import ConfigError, StateStoreError
 from syncd.journal import Entry, Hold, Standing
 from syncd.model import Record, RecordState, Report
 from syncd.state import migrate
-from syncd.state.database import Database, MemoryCopy, ReadOnlyFile, WritableFile, sqlite_path
+from syncd.state.database import BUSY_TIMEOUT_S, Database, MemoryCopy, ReadOnlyFile, WritableFile, sqlite_path
 from syncd.state.faults import explained
 from syncd.state.rows import Row, fold, storable
 from syncd.state.tables import holds, links, metadata, outcomes, records, runs, sources
@@ -49,13 +49,22 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         backup: the copy that was made before its schema was brought up to date, if it had to be.
     """
 
-    def __init__(self, url: str, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        read_only: bool = False,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        history: migrate.History | None = None,
+    ) -> None:
         """Open the store, making the file and bringing its schema up to date where needed.
 
         Args:
             url: sqlite:///relative/path or sqlite:////absolute/path.
             read_only: never change a byte of the file. One that does not exist counts as empty, and one
                 of an older schema is read from an upgraded copy in memory.
+            busy_timeout_s: how long a write waits for another process's write.
+            history: the migrations to bring the schema up to; None for those of this program.
 
         Raises:
             StateStoreError: it cannot be used; the message names the file and the way out.
@@ -64,11 +73,12 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         # The approval of each source's hold as this store last read it: see finish.
         self._approvals: dict[str, tuple[object, ...] | None] = {}
         self.backup: Path | None = None
+        known = history or migrate.history()
         self._database: Database
         if read_only:
-            self._database = _open_read_only(self.path)
+            self._database = _open_read_only(self.path, known)
         else:
-            self._database, self.backup = _open_writable(self.path)
+            self._database, self.backup = _open_writable(self.path, known, busy_timeout_s)
 
     def __exit__(
         self,
@@ -257,8 +267,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         return self._database.write(work)
 
 
-def _open_writable(path: Path) -> tuple[Database, Path | None]:
-    known = migrate.history()
+def _open_writable(path: Path, known: migrate.History, wait_s: float) -> tuple[Database, Path | None]:
     schema = None
     with explained(path):
         used = path.exists() and path.stat().st_size > 0
@@ -271,7 +280,7 @@ def _open_writable(path: Path) -> tuple[Database, Path | None]:
             look.close()
         if schema is not None and schema != known.head:
             migrate.require_known(schema, known, path)
-    database = WritableFile(path)
+    database = WritableFile(path, busy_timeout_s=wait_s)
     if schema == known.head:
         return database, None
     try:
@@ -281,8 +290,7 @@ def _open_writable(path: Path) -> tuple[Database, Path | None]:
         raise
 
 
-def _open_read_only(path: Path) -> Database:
-    known = migrate.history()
+def _open_read_only(path: Path, known: migrate.History) -> Database:
     with explained(path):
         exists = path.exists()
     copy = MemoryCopy(path)
