@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -24,6 +25,10 @@ from syncd.errors import CredentialsRefused
 from syncd.intercom.answers import plain
 from syncd.intercom.endpoint import VERSION, is_loopback
 from syncd.intercom.transport import Answer, Request, TransportFailed
+
+# At debug level they write down the headers of each answer, which may quote ours.
+for _library in ("httpx", "httpcore"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 # Anything else cannot stand in a header, and an error about it would quote it.
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -114,7 +119,7 @@ class HttpTransport:
                 if isinstance(error, TimeoutError):
                     raise TransportFailed(f"no whole answer within {self._timeouts.total_s:g} s") from None
                 if isinstance(error, httpx.HTTPError):
-                    raise _failed(error) from None
+                    raise _failed(error, token) from None
                 raise
             self._idle.append(client)
         if answer.status >= 400 and token.encode() in answer.body:
@@ -174,9 +179,9 @@ def _lower(headers: httpx.Headers) -> Mapping[str, str]:
     return dict(headers.items())
 
 
-def _failed(error: httpx.HTTPError) -> TransportFailed:
+def _failed(error: httpx.HTTPError, token: str) -> TransportFailed:
     """Ours for httpx's; without it as the cause, since it carries the request and so the token."""
-    reason = plain(str(error)) or "no further word"
+    reason = plain(str(error).replace(token, "(token)")) or "no further word"
     match error:
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
             return TransportFailed("no connection in time", may_have_arrived=False)

@@ -20,21 +20,21 @@ class RetryBudget:
     One for each run. Amazon's builders' library, "Timeouts, retries and backoff with jitter", says why.
     """
 
-    def __init__(self, *, credit: float = 10.0, share: float = 0.1) -> None:
-        """`credit`: retries that are free at the start, and the most that can be saved up."""
-        self._most = credit
-        self._credit = credit
-        self._share = share
+    def __init__(self, *, retries: int = 10, successes: int = 10) -> None:
+        """Start with so many retries, the most that can be saved up; so many successes earn one more."""
+        self._price = successes
+        self._most = retries * successes
+        self._saved = self._most
 
     def succeeded(self) -> None:
         """A request was answered."""
-        self._credit = min(self._most, self._credit + self._share)
+        self._saved = min(self._most, self._saved + 1)
 
     def spend(self) -> bool:
         """Take one retry if there is one."""
-        if self._credit < 1:
+        if self._saved < self._price:
             return False
-        self._credit -= 1
+        self._saved -= self._price
         return True
 
 

@@ -77,7 +77,7 @@ class ImportSources:
             ConfigError: several match, or Intercom fills the only one itself.
             SourceError: it is deactivated, or the list could not be read.
         """
-        matches = [source for source in await self.list() if _same(source.url, url)]
+        matches = [source for source in await self.list() if same_url(source.url, url)]
         ours = [source for source in matches if source.sync_behavior == "api"]
         if len(ours) > 1:
             ids = ", ".join(str(source.id) for source in ours)
@@ -180,7 +180,8 @@ def _usable(source: ImportSource) -> ImportSource:
     return source
 
 
-def _same(one: str, other: str) -> bool:
+def same_url(one: str, other: str) -> bool:
+    """Whether two URLs name one import source: host case, default port and a last slash do not count."""
     return _normal(one) == _normal(other)
 
 
