@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
+from typing import NamedTuple
 
 from syncd.apply import Change, Failure, Same, Upsert
 from syncd.connector import Snapshot
 from syncd.digest import content_hash
 from syncd.errors import PageError
-from syncd.model import Page, RecordState
+from syncd.model import Document, Draft, Item, Page, RecordState
 from syncd.plan import Task
 from syncd.render.links import LinkIndex, finish
 from syncd.survey import Run, Source, Survey
@@ -56,7 +57,28 @@ async def _change(source: Source, run: Run, snapshot: Snapshot, index: LinkIndex
         draft = await run.renderer.render(document, source.rules)
     except PageError as error:
         return Failure(task=task, error=error)
-    url = document.url or draft.url or source.url_of(task.item)
+    made = page_of(source, task.item, document, draft, index)
+    digest = content_hash(made.page)
+    record = task.record
+    if (
+        record is not None
+        and record.state in (RecordState.LIVE, RecordState.QUARANTINED)
+        and record.content_hash == digest
+    ):
+        return Same(task=task, version=document.version, links=made.links)
+    return Upsert(task=task, version=document.version, page=made.page, content_hash=digest, links=made.links)
+
+
+class Made(NamedTuple):
+    """A page, with (target, URL it was resolved to or None) for each of its links to other pages."""
+
+    page: Page
+    links: tuple[tuple[str, str | None], ...]
+
+
+def page_of(source: Source, item: Item, document: Document, draft: Draft, index: LinkIndex) -> Made:
+    """Put the links of a draft in, and all else that is sent with it."""
+    url = document.url or draft.url or source.url_of(item)
     finished = finish(draft, url=url, index=index)
     page = Page(
         external_id=document.external_id,
@@ -66,14 +88,4 @@ async def _change(source: Source, run: Run, snapshot: Snapshot, index: LinkIndex
         locale=document.locale or source.locale,
         availability=source.availability,
     )
-    digest = content_hash(page)
-    # A link into the page itself follows the page's own URL, which no other page can move.
-    links = tuple((target, resolved) for target, resolved in finished.links if target != "self:")
-    record = task.record
-    if (
-        record is not None
-        and record.state in (RecordState.LIVE, RecordState.QUARANTINED)
-        and record.content_hash == digest
-    ):
-        return Same(task=task, version=document.version, links=links)
-    return Upsert(task=task, version=document.version, page=page, content_hash=digest, links=links)
+    return Made(page, finished.links)

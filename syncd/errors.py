@@ -11,6 +11,7 @@ SyncdError
 │   ├── SourceUnavailable  the origin cannot be seen, or looks wrong
 │   │   └── ListingIncomplete  a listing broke off
 │   ├── SourceBusy         another process holds it
+│   ├── SourceMisconfigured its settings do not fit what is there
 │   ├── CredentialsRefused Intercom answered 401 or 403
 │   └── TargetUnavailable  Intercom, or the import source, cannot be used now
 └── FatalError         the process ends
@@ -65,6 +66,10 @@ class ListingIncomplete(SourceUnavailable):
 
 class SourceBusy(SourceError):
     """Another process holds the lock or the lease."""
+
+
+class SourceMisconfigured(SourceError):
+    """This source's settings do not fit what is there, which only Intercom or the origin could tell."""
 
 
 class CredentialsRefused(SourceError):

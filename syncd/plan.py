@@ -42,7 +42,7 @@ class Plan:
     """What a run has to do before anything is read.
 
     Attributes:
-        tasks: items to read, render and compare, in the order of the listing.
+        tasks: items to read, render and compare, by external_id.
         unchanged: how many items need nothing.
         parked: external ids in quarantine whose item and rules are as they were when they were parked.
         skipped: how many items were left out before and are as they were.
@@ -170,7 +170,7 @@ def make_plan(
                 evidence = f"missing from {seen_missing} complete listings over {now - since:.0f} s"
                 gone.append(candidate._replace(evidence=evidence))
     return Plan(
-        tasks=tuple(tasks),
+        tasks=tuple(sorted(tasks, key=lambda task: task.item.external_id)),
         unchanged=unchanged,
         parked=tuple(parked),
         skipped=skipped,

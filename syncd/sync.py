@@ -107,7 +107,8 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
     records = await run.keep(run.store.records, source.name)
     drifted = await _drift(source, run, applier, records) if run.full else {}
     survey = await _look(source, run, snapshot, attempt, {**records, **drifted}, drifted)
-    await journal.write(*_noticed(survey.plan))
+    if noticed := _noticed(survey.plan):
+        await journal.write(*noticed)
     run.progress.planned(source.name, len(survey.plan.tasks))
     try:
         async with aclosing(changes(source, run, snapshot, survey)) as stream:

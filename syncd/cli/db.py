@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from syncd.cli.options import config_option
 from syncd.errors import StateStoreError
 from syncd.state import migrate
 from syncd.state.database import sqlite_path
@@ -16,12 +17,15 @@ from syncd.state.store import SqlStateStore
 
 
 @click.group("db")
-@click.option(
-    "--state", metavar="URL", default="sqlite:///syncd.db", show_default=True, help="The state store."
-)
+@config_option
+@click.option("--state", metavar="URL", help="The state store; else the one that the configuration names.")
 @click.pass_context
-def command(context: click.Context, state: str) -> None:
+def command(context: click.Context, config_path: Path | None, state: str | None) -> None:
     """Look after the state store."""
+    if state is None:
+        from syncd.cli.session import configuration
+
+        state = configuration(config_path).state_url
     context.obj = state
 
 

@@ -24,6 +24,7 @@ from syncd.errors import (
     CredentialsRefused,
     SourceBusy,
     SourceError,
+    SourceMisconfigured,
     StateStoreError,
     SyncdError,
 )
@@ -52,7 +53,7 @@ _GRAVEST_FIRST = (UNEXPECTED, USAGE, BUSY, STATE, CREDENTIALS, SOURCE, HELD, PAR
 def of_error(error: BaseException) -> int:
     """The exit code that an error asks for."""
     match error:
-        case ConfigError():
+        case ConfigError() | SourceMisconfigured():
             return USAGE
         case StateStoreError():
             return STATE

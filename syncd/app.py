@@ -1,0 +1,306 @@
+"""Config → sources that are ready to run: the one place that names the concrete classes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from syncd.clock import SystemClock, sleep
+from syncd.config.model import Config, SourceConfig
+from syncd.config.model import ImportSource as WantedSource
+from syncd.connector import Context
+from syncd.errors import ConfigError, SourceError, SourceMisconfigured, StateStoreError
+from syncd.guards import Policy
+from syncd.intercom.endpoint import base_url
+from syncd.intercom.pacing import Paced, Pacer
+from syncd.intercom.pages import Pages
+from syncd.intercom.retry import RetryBudget, Retrying
+from syncd.intercom.sources import ImportSource, ImportSources
+from syncd.intercom.transport import Answer, Counted, Request, Transport
+from syncd.journal import Standing
+from syncd.lanes import ThreadLane
+from syncd.model import Availability, Report, Result
+from syncd.outcome import Outcome
+from syncd.registry import connector_type
+from syncd.render import Rules
+from syncd.survey import Connection, Progress, Run, Source
+from syncd.sync import plan_source, sync_source
+from syncd.workers import Workers
+
+if TYPE_CHECKING:
+    from syncd.intercom.http import HttpTransport
+    from syncd.state.store import SqlStateStore
+
+
+class Intercom:
+    """One workspace: one token, one allowance, and connections that are made when they are needed."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._http: HttpTransport | None = None
+        self._pacer = Pacer(clock=SystemClock(), sleep=sleep, share=config.intercom.rate_share)
+
+    @property
+    def url(self) -> str:
+        """The base URL of the API."""
+        return base_url(self._config.intercom.region, self._config.intercom.base_url)
+
+    def transport(self) -> Counted:
+        """A transport of its own count, on the shared connections."""
+        return Counted(_Late(self))
+
+    def retrying(self, counted: Counted) -> Transport:
+        """The same with pacing and retries around it."""
+        paced = Paced(counted, self._pacer)
+        return Retrying(paced, sleep=sleep, random=random.random, budget=RetryBudget())
+
+    def sources(self) -> ImportSources:
+        """The workspace's import sources."""
+        return ImportSources(self.retrying(self.transport()))
+
+    def http(self) -> Transport:
+        """The connections themselves, made at the first call. Raises ConfigError without a token."""
+        if self._http is None:
+            # Importing httpx costs more than a pass over an unchanged source.
+            from syncd.intercom.http import HttpTransport
+
+            settings = self._config.intercom
+            token = self._config.token_source()
+            token()
+            self._http = HttpTransport(
+                self.url, token=token, version=settings.version, concurrency=settings.concurrency
+            )
+        return self._http
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+
+class _Late:
+    """A transport that opens its connections at the first request."""
+
+    def __init__(self, intercom: Intercom) -> None:
+        self._intercom = intercom
+
+    async def send(self, request: Request) -> Answer:
+        return await self._intercom.http().send(request)
+
+
+def chosen(config: Config, names: Collection[str]) -> list[SourceConfig]:
+    """The sources of those names, or all that are enabled.
+
+    Raises:
+        ConfigError: no source has one of the names.
+    """
+    if names:
+        return [config.source(name) for name in dict.fromkeys(names)]
+    return [source for source in config.sources if source.enabled]
+
+
+def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> Source:
+    """Wire one source.
+
+    Raises:
+        ConfigError: the connector refuses its settings.
+        SourceUnavailable: the connector cannot be loaded.
+    """
+    kind = connector_type(settings.connector)
+    context = Context(source=settings.name, base=config.base, cache=cache_folder(config, settings.name))
+    counted = intercom.transport()
+    rules = Rules(source_limit_bytes=settings.limits.max_source, html_limit_bytes=settings.limits.max_html)
+    flags = Availability(
+        ai_agent=settings.availability.ai_agent,
+        ai_copilot=settings.availability.ai_copilot,
+        ai_sales_agent=settings.availability.ai_sales_agent,
+    )
+    managed = flags if settings.availability.managed else None
+
+    async def connect(standing: Standing) -> Connection:
+        transport = intercom.retrying(counted)
+        try:
+            found = await find_import_source(ImportSources(transport), settings.import_source, standing)
+        except ConfigError as error:
+            raise SourceMisconfigured(str(error)) from error
+        pages = Pages(transport, source_id=found.id, creation=flags, version=config.intercom.version)
+        return Connection(
+            target=pages, import_source_id=found.id, import_source_url=settings.import_source.url
+        )
+
+    return Source(
+        name=settings.name,
+        connector=kind.open(settings.settings, context),
+        policy=Policy(
+            confirm=settings.deletions.confirm,
+            min_absence_s=settings.deletions.min_absence,
+            hold_above_pages=settings.deletions.hold_above.pages,
+            hold_above_percent=settings.deletions.hold_above.percent,
+        ),
+        fingerprint=_key([settings.connector, settings.settings.model_dump(mode="json")]),
+        rules=rules,
+        rules_key=_key([rules.key, settings.page_url, settings.locale, str(managed)]),
+        page_url=settings.page_url,
+        locale=settings.locale,
+        availability=managed,
+        connect=connect,
+        requests=lambda: counted.requests,
+    )
+
+
+async def find_import_source(
+    known: ImportSources, wanted: WantedSource, standing: Standing | None = None
+) -> ImportSource:
+    """Find, or make, the import source that a source fills.
+
+    One that was found before under the same URL is only asked for by its id.
+
+    Raises:
+        ConfigError: Intercom fills it itself, or does not accept its URL.
+        SourceError: it is deactivated, gone, or Intercom cannot be asked.
+    """
+    if wanted.id is not None:
+        return await known.get(wanted.id)
+    assert wanted.url is not None
+    seen_as = standing.import_source_url if standing is not None else None
+    if standing is not None and standing.import_source_id is not None and seen_as == wanted.url:
+        return await known.get(standing.import_source_id)
+    return await known.find_or_create(wanted.url, audience_ids=wanted.audience_ids)
+
+
+def cache_folder(config: Config, name: str) -> Path:
+    """Where a source may keep what it can always get again; not made here."""
+    given = os.environ.get("CACHE_DIRECTORY")  # systemd
+    if given is None:
+        import platformdirs
+
+        given = platformdirs.user_cache_dir("syncd", appauthor=False)
+    # Two configurations may each have a source of that name.
+    return Path(given) / f"{name}-{_key([str(config.path.absolute())])[:8]}"
+
+
+@contextmanager
+def state_store(config: Config, *, command: str) -> Iterator[SqlStateStore]:
+    """The state store, open for writing and locked against every other process.
+
+    Raises:
+        SourceBusy: another process has it.
+        StateStoreError: it cannot be used.
+    """
+    from syncd.state.database import sqlite_path
+    from syncd.state.locks import ProcessLock, lock_path
+    from syncd.state.store import SqlStateStore
+
+    path = sqlite_path(config.state_url)
+    _make_folder(path.parent)
+    with (
+        ProcessLock(lock_path(path), command=command, at=SystemClock().now()),
+        SqlStateStore(config.state_url) as store,
+    ):
+        yield store
+
+
+@contextmanager
+def state_reader(config: Config) -> Iterator[SqlStateStore]:
+    """The state store for looking only: nothing is changed, and nobody is kept out."""
+    from syncd.state.store import SqlStateStore
+
+    with SqlStateStore(config.state_url, read_only=True) as store:
+        yield store
+
+
+async def sync(
+    config: Config,
+    store: SqlStateStore,
+    names: Collection[str] = (),
+    *,
+    full: bool = False,
+    trigger: str = "manual",
+    stop: asyncio.Event | None = None,
+    progress: Progress | None = None,
+) -> AsyncIterator[Outcome]:
+    """Run the chosen sources one after the other, and give each outcome as it comes.
+
+    Raises:
+        FatalError: nothing more can be done.
+    """
+    async for outcome in _each(config, store, names, sync_source, full, trigger, stop, progress):
+        yield outcome
+
+
+async def plan(
+    config: Config,
+    store: SqlStateStore,
+    names: Collection[str] = (),
+    *,
+    full: bool = False,
+    progress: Progress | None = None,
+) -> AsyncIterator[Outcome]:
+    """Tell for each of the chosen sources what `sync` would do; nothing is written."""
+    async for outcome in _each(config, store, names, plan_source, full, "plan", None, progress):
+        yield outcome
+
+
+async def _each(
+    config: Config,
+    store: SqlStateStore,
+    names: Collection[str],
+    trip: Callable[[Source, Run], Awaitable[Outcome]],
+    full: bool,
+    trigger: str,
+    stop: asyncio.Event | None,
+    progress: Progress | None,
+) -> AsyncIterator[Outcome]:
+    stop = stop or asyncio.Event()
+    intercom = Intercom(config)
+    try:
+        async with Workers(os.cpu_count() or 1) as workers:
+            for settings in chosen(config, names):
+                if stop.is_set():
+                    break
+                try:
+                    source = make_source(config, settings, intercom)
+                except (ConfigError, SourceError) as error:
+                    yield Outcome(
+                        report=Report(name=settings.name, result=Result.FAILED, error=str(error)), error=error
+                    )
+                    continue
+                with ThreadLane("store") as keep, ThreadLane("crawl") as crawl:
+                    run = Run(
+                        store=store,
+                        keep=keep,
+                        crawl=crawl,
+                        renderer=workers,
+                        clock=SystemClock(),
+                        concurrency=config.intercom.concurrency,
+                        trigger=trigger,
+                        full=full,
+                        stop=stop,
+                        progress=progress or Progress(),
+                    )
+                    outcome = await trip(source, run)
+                yield outcome
+    finally:
+        await intercom.close()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StateStoreError(
+            f"state folder {folder} cannot be made: {error.strerror}. "
+            "Make it, writable by this user, or set 'state' to another place."
+        ) from error
+
+
+def _key(parts: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

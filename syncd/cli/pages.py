@@ -1,0 +1,70 @@
+"""`syncd pages`: what is published, parked or left out, and why."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from syncd.cli.options import config_option, json_option
+from syncd.model import RecordState
+
+
+@click.command("pages")
+@click.argument("search", required=False)
+@click.option("--source", help="Only pages of this source.")
+@click.option("--state", type=click.Choice([state.value for state in RecordState]), help="Only pages in it.")
+@click.option("--skipped", is_flag=True, help="What was left out or refused, with the reason.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
+@config_option
+@json_option
+def command(
+    search: str | None,
+    source: str | None,
+    state: str | None,
+    skipped: bool,
+    limit: int,
+    config_path: Path | None,
+    as_json: bool,
+) -> None:
+    """List pages; SEARCH looks in ids, titles and URLs."""
+    from syncd import app
+    from syncd.cli.report import SCHEMA, print_json
+    from syncd.cli.session import configuration
+    from syncd.cli.text import table
+    from syncd.state.queries import left_out, pages
+
+    loaded = configuration(config_path)
+    if source is not None:
+        loaded.source(source)
+    with app.state_reader(loaded) as store:
+        if skipped:
+            names = [source] if source is not None else [one.name for one in loaded.sources]
+            lines = [line for name in names for line in left_out(store, name)]
+            if as_json:
+                rows = [
+                    {"source": line.source, "external_id": line.external_id, "reason": line.reason}
+                    for line in lines
+                ]
+                print_json({"schema": SCHEMA, "skipped": rows})
+            else:
+                table(
+                    ("source", "page", "why"),
+                    [(line.source, line.external_id, line.reason) for line in lines],
+                )
+            return
+        found = pages(store, source=source, state=state, search=search, limit=limit + 1)
+    more, found = len(found) > limit, found[:limit]
+    if as_json:
+        print_json({"schema": SCHEMA, "more": more, "pages": [asdict(page) for page in found]})
+        return
+    table(
+        ("source", "page", "state", "title", "URL"),
+        [
+            (page.source, page.external_id, page.state, page.title or "", page.url or page.error or "")
+            for page in found
+        ],
+    )
+    if more:
+        click.echo(f"… only the first {limit}; --limit shows more", err=True)

@@ -1,0 +1,127 @@
+"""`syncd preview`: one page as Fin would get it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from syncd.cli.options import config_option, json_option
+from syncd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from syncd.config.model import Config, SourceConfig
+    from syncd.model import Document, Draft, Page
+    from syncd.render import Rules
+
+
+@click.command("preview")
+@click.argument("path")
+@click.option("--source", "source_name", help="The source that PATH is a page of, if several have one.")
+@click.option("--html", "as_html", is_flag=True, help="Print the HTML that would be sent.")
+@config_option
+@json_option
+def command(
+    path: str, source_name: str | None, as_html: bool, config_path: Path | None, as_json: bool
+) -> None:
+    """Show a page as Fin would get it. PATH is a page of a configured source, or any file.
+
+    Nothing is sent. Links to other pages are resolved as a sync would do it for a page of a source; a
+    file of no source has none.
+    """
+    from dataclasses import asdict
+
+    from syncd.cli.report import SCHEMA, print_json
+
+    page = _of_sources(path, source_name, config_path) or _of_file(Path(path))
+    if page is None:
+        raise ConfigError(f"no page {path!r} in the configured sources, and no such file")
+    if as_json:
+        print_json({"schema": SCHEMA, "page": asdict(page)})
+    elif as_html:
+        click.echo(page.html)
+    else:
+        from syncd.cli.reading import print_page
+
+        print_page(page)
+
+
+def _of_sources(path: str, source_name: str | None, config: Path | None) -> Page | None:
+    """The page of the first configured source that has it; None if none has, or none is configured."""
+    from syncd.cli.session import configuration
+
+    try:
+        loaded = configuration(config)
+    except ConfigError:
+        if source_name is None and config is None and Path(path).is_file():
+            return None  # a file as it lies there needs no configuration
+        raise
+    sources = [loaded.source(source_name)] if source_name is not None else loaded.sources
+    for source in sources:
+        page = _of_source(loaded, source, path)
+        if page is not None:
+            return page
+    if not Path(path).is_file():
+        names = ", ".join(source.name for source in sources)
+        raise ConfigError(f"no page {path!r} in {names}, and no such file; 'syncd pages' lists what there is")
+    return None
+
+
+def _of_source(config: Config, settings: SourceConfig, path: str) -> Page | None:
+    from syncd import app
+    from syncd.changes import page_of
+    from syncd.render.links import LinkIndex
+    from syncd.survey import list_items
+
+    source = app.make_source(config, settings, app.Intercom(config))
+    wanted = {path, _below(getattr(settings.settings, "root", None), config.base, path)}
+    with source.connector.open() as snapshot:
+        items = list_items(snapshot).items
+        item = next((one for one in items.values() if wanted & {one.external_id, one.path}), None)
+        if item is None:
+            return None
+        snapshot.prepare([item])
+        document = snapshot.read(item)
+    draft = asyncio.run(_render(document, source.rules))
+    index = LinkIndex((one.external_id, one.path, source.url_of(one)) for one in items.values())
+    return page_of(source, item, document, draft, index).page
+
+
+def _below(root: object, base: Path, path: str) -> str | None:
+    """The path relative to a source's root, for a file named as it lies on the disk."""
+    if root is None:
+        return None
+    folder, file = (base / str(root)).resolve(), Path(path).resolve()
+    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else None
+
+
+def _of_file(path: Path) -> Page | None:
+    from syncd.connector import Context
+    from syncd.model import Page
+    from syncd.registry import connector_type
+    from syncd.render import Rules
+    from syncd.render.links import LinkIndex, finish
+    from syncd.survey import list_items
+
+    kind = connector_type("filesystem")
+    settings = kind.settings.model_validate({"root": str(path.parent.absolute()), "exclude": []})
+    context = Context(source="preview", base=Path.cwd(), cache=Path(os.devnull))
+    with kind.open(settings, context).open() as snapshot:
+        item = list_items(snapshot).items.get(path.name)
+        if item is None:
+            raise ConfigError(f"{path} is not of a kind that syncd publishes: Markdown, HTML or plain text")
+        document = snapshot.read(item)
+    rules = Rules()
+    draft = asyncio.run(_render(document, rules))
+    html = finish(draft, url=None, index=LinkIndex(())).html
+    return Page(external_id=document.external_id, title=draft.title, html=html)
+
+
+async def _render(document: Document, rules: Rules) -> Draft:
+    from syncd.workers import Workers
+
+    async with Workers(1) as workers:
+        return await workers.render(document, rules)

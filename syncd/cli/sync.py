@@ -1,0 +1,105 @@
+"""`syncd sync`: one run now."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from syncd.cli import exit_codes
+from syncd.cli.options import config_option, json_option
+
+if TYPE_CHECKING:
+    from syncd.config.model import Config
+    from syncd.outcome import Outcome
+    from syncd.state.store import SqlStateStore
+
+
+@click.command("sync")
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@config_option
+@json_option
+@click.option(
+    "--full", is_flag=True, help="Read, render and compare every page, and verify against Intercom."
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Only tell what would be done, as `syncd plan` does.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only what went wrong.")
+def command(
+    sources: tuple[str, ...], config_path: Path | None, as_json: bool, full: bool, dry_run: bool, quiet: bool
+) -> int:
+    """Publish what changed in the given sources (all of them by default), and remove what is gone.
+
+    \b
+    Exit codes: 0 all well, 2 configuration, 3 pages failed, 4 another process runs, 5 credential
+    refused, 6 source unavailable or suspicious, 7 deletions held, 8 state store unusable.
+    """
+    from syncd.cli.session import configuration
+
+    loaded = configuration(config_path)
+    if dry_run:
+        from syncd.cli.plan import run_plan
+
+        return run_plan(loaded, sources, full=full, as_json=as_json)
+    return run_sync(loaded, sources, full=full, as_json=as_json, quiet=quiet)
+
+
+def run_sync(
+    config: Config, names: tuple[str, ...], *, full: bool, as_json: bool, quiet: bool = False
+) -> int:
+    """Sync, print what was done, and return the exit code."""
+    from syncd import app
+    from syncd.cli import report
+
+    token = config.token_source()
+    app.chosen(config, names)
+    token()  # without one nothing can be sent, so nothing is begun
+    with app.state_store(config, command="syncd sync") as store:
+        outcomes, stopped_by = asyncio.run(_collect(config, store, names, full, as_json or quiet))
+    if as_json:
+        report.print_json(report.document(outcomes))
+    else:
+        for outcome in outcomes:
+            if not quiet or exit_codes.of_outcome(outcome) != exit_codes.OK:
+                report.tell(outcome)
+    if stopped_by is not None:
+        return exit_codes.INTERRUPTED if stopped_by == signal.SIGINT else exit_codes.TERMINATED
+    return exit_codes.worst(exit_codes.of_outcome(outcome) for outcome in outcomes)
+
+
+async def _collect(
+    config: Config, store: SqlStateStore, names: tuple[str, ...], full: bool, silent: bool
+) -> tuple[list[Outcome], signal.Signals | None]:
+    from syncd import app
+    from syncd.cli.progress import shown
+
+    stop = asyncio.Event()
+    met: list[signal.Signals] = []
+    loop = asyncio.get_running_loop()
+    current = asyncio.current_task()
+
+    def stopping(number: signal.Signals) -> None:
+        if met and current is not None:
+            current.cancel()  # asked twice: at once
+            return
+        met.append(number)
+        stop.set()
+        click.echo("stopping: what is under way gets a few seconds to finish", err=True)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping, number)
+    trigger = "manual" if sys.stderr.isatty() else "cron"
+    outcomes: list[Outcome] = []
+    try:
+        with shown(silent=silent) as progress:
+            async for outcome in app.sync(
+                config, store, names, full=full, trigger=trigger, stop=stop, progress=progress
+            ):
+                outcomes.append(outcome)
+    except asyncio.CancelledError:
+        if not met:
+            raise
+    return outcomes, met[0] if met else None
