@@ -232,7 +232,7 @@ class ZipArchive(_Reader):
         try:
             self.zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-            raise SourceUnavailable(
+            raise ListingIncomplete(
                 f"{name} is not a complete zip ({error}). Wait until it is copied, or export again."
             ) from error
         infos = self.zip.infolist()
@@ -367,16 +367,16 @@ def _declared_entries(file: IO[bytes], name: str, size: int) -> int:
     file.seek(0)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < 22:
-        raise SourceUnavailable(_not_a_zip(head, name, size))
+        raise ListingIncomplete(_not_a_zip(head, name, size))
     disk, first_disk, _, count = struct.unpack("<4H", tail[at + 4 : at + 12])
     if head == b"PK\x07\x08" or disk not in (0, 0xFFFF) or first_disk not in (0, 0xFFFF):
-        raise SourceUnavailable(f"{name} is one part of a zip in several parts; join the parts first.")
+        raise ListingIncomplete(f"{name} is one part of a zip in several parts; join the parts first.")
     if head[:2] != b"PK":
-        raise SourceUnavailable(
+        raise ListingIncomplete(
             f"{name} does not begin like a zip file: something stands before the archive. Export again."
         )
     if count == 0:
-        raise SourceUnavailable(f"{name} is a zip without any member, which is suspicious. Export again.")
+        raise ListingIncomplete(f"{name} is a zip without any member, which is suspicious. Export again.")
     zip64 = tail.rfind(b"PK\x06\x06", 0, at)
     if count == 0xFFFF and zip64 >= 0 and at - zip64 >= 56:
         (count,) = struct.unpack("<Q", tail[zip64 + 32 : zip64 + 40])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -28,7 +28,6 @@ class Page:
         member: the file of an HTML export; "" in an XML export.
         parent: id of the page or folder above it, published or not.
         digest: of all that the fragment is made from, noise left out as far as that is cheap.
-        token: cheaper still: while it stays, the digest does.
     """
 
     external_id: str
@@ -56,7 +55,8 @@ class Created(NamedTuple):
 class Export(Protocol):
     """One export, read as far as a listing needs."""
 
-    spaces: Mapping[str, str]  # key → name
+    present: Sequence[str]  # keys of all spaces in the export
+    spaces: Mapping[str, str]  # key → name of those that are wanted
     created: Created
     pages: Mapping[str, Page]  # what may be published, by id
     titles: Mapping[str, tuple[str, str | None]]  # id → (title, parent) of all that has a place in the tree
@@ -128,4 +128,7 @@ class Choice:
     exclude_labels: frozenset[str] = frozenset()
     publish_outside_index: bool = False
     publish_restricted: bool = False
-    known: Mapping[str, object] = field(default_factory=dict)
+
+    def wants(self, key: str) -> bool:
+        """Whether a space is to be published."""
+        return not self.spaces or key.lower() in {each.lower() for each in self.spaces}

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from html import escape
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from lxml import etree
 
@@ -20,12 +21,10 @@ DEPTH = 200
 """Nesting that is still written. HTML parsers drop what lies below 256, silently."""
 
 DROPPED = frozenset(
-    "script style form input button select option textarea iframe object embed applet svg math-ml noscript "
-    "template link meta base head title canvas video audio map area param source track frame frameset".split()
+    ["script", "style", "form", "input", "button", "select", "option", "textarea", "iframe", "object", "embed", "applet", "svg", "math-ml", "noscript", "template", "link", "meta", "base", "head", "title", "canvas", "video", "audio", "map", "area", "param", "source", "track", "frame", "frameset"]
 )
 BLOCKS = frozenset(
-    "address article aside blockquote body center dd details div dl dt fieldset figure figcaption footer h1 h2 h3 "
-    "h4 h5 h6 header hr legend li main nav ol p pre section summary table tbody td tfoot th thead tr ul".split()
+    ["address", "article", "aside", "blockquote", "body", "center", "dd", "details", "div", "dl", "dt", "fieldset", "figure", "figcaption", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "legend", "li", "main", "nav", "ol", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
 )
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _INLINE = {
@@ -52,6 +51,8 @@ _BREAKS = re.compile(r"(?:\s*<br>\s*)+")
 _EDGE = re.compile(r"^(?:\s|<br>)+|(?:\s|<br>)+$")
 _TAG = re.compile(r"<[^>]*>")
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+_PICTURE = re.compile(r"(?:\[Image: [^\]]*\]\s*)+")
+_MARK = "data-own-anchor"
 _HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _NAMES = {
     "tick": "\u2705",
@@ -190,7 +191,11 @@ class Writer:
     def find_anchors(self, root: etree._Element) -> None:
         """Name every place that a link of this page can lead to, by `add_anchor`."""
         for node in root.iter(*HEADINGS):
-            self.add_anchor(node.get("id") or "", "".join(node.itertext()))
+            self.mark(node, node.get("id") or "", "".join(node.itertext()))
+
+    def mark(self, node: etree._Element, old: str, text: str) -> None:
+        """Name a heading and note the name on it."""
+        node.set(_MARK, self.add_anchor(old, text))
 
     def link(self, node: etree._Element, text: str) -> str:
         """Write an <a>."""
@@ -312,7 +317,10 @@ class Writer:
         html = " ".join(run for _, run in flow).replace("<br>", " ")
         if not html.strip():
             return []
-        name = self._anchors.get(node.get("id") or "") or self.anchor_of("".join(node.itertext()))
+        if not "".join(node.itertext()).strip():
+            # Pictures in large type, but no heading of anything.
+            return [(False, f"<p>{html}</p>")]
+        name = node.get(_MARK)
         mark = f' id="{name}"' if name else ""
         return [(False, f"<{tag}{mark}>{html}</{tag}>")]
 
@@ -529,6 +537,4 @@ def tidy(run: str) -> str:
 
 def unquote_fragment(fragment: str) -> str:
     """Decode percent escapes, which one side of an in-page link may have and the other not."""
-    from urllib.parse import unquote
-
     return unquote(fragment)

@@ -25,7 +25,6 @@ from connectors.confluence_export.fragment import (
     text_of,
     tidy,
 )
-from connectors.confluence_export.links import Place
 
 _LABELS = {
     "confluence-information-macro-information": "Info",
@@ -104,7 +103,7 @@ class RenderedWriter(Writer):
         for node in root.iter("span", *HEADINGS):
             old = node.get("id") or ""
             if node.tag != "span":
-                self.add_anchor(old, "".join(node.itertext()))
+                self.mark(node, old, "".join(node.itertext()))
             elif "confluence-anchor-link" in (node.get("class") or ""):
                 self.add_anchor(old, old)
 
@@ -250,6 +249,3 @@ def _child(node: etree._Element, name: str) -> etree._Element | None:
 
 def _plain(html: str) -> str:
     return re.sub(r"</?strong>", "", html)
-
-
-__all__ = ["Place", "RenderedWriter"]

@@ -1,0 +1,114 @@
+"""What the connector remembers between runs, in the source's cache folder: it may be deleted at any time.
+
+Two things: facts of the last export that was accepted, so that an older or a partial one is noticed, and
+the version of each page, so that a page is cleaned again only if it, or what it asks about, has changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from connectors.confluence_export.export import EDITION, Created
+from syncd.errors import SourceUnavailable
+
+
+class Known(NamedTuple):
+    """One page as an earlier run cleaned it.
+
+    Attributes:
+        digest: of what the fragment was made from.
+        version: "" if it could not be cleaned, or came to nothing.
+        uses: see Cleaned.
+        error: why it could not be cleaned; "" if it could.
+    """
+
+    digest: str
+    version: str
+    uses: dict[str, str]
+    dropped: tuple[str, ...]
+    error: str
+
+
+class Facts(NamedTuple):
+    """The last export whose listing was exhausted."""
+
+    created: Created
+    spaces: tuple[str, ...]
+    pages: int
+    revision: str
+
+
+class Memory:
+    """The cache folder of one source."""
+
+    def __init__(self, folder: Path, key: str) -> None:
+        """Load what is there; versions made under another `key` are forgotten."""
+        self.folder = folder
+        self._key = f"{EDITION} {key}"
+        self.facts = self._load_facts()
+        self.scanned: dict[str, tuple[str, Any]] = {}
+        self.known: dict[str, Known] = {}
+
+    def load_pages(self) -> None:
+        """Load what is known of single pages."""
+        data = self._load("pages.json")
+        try:
+            if data.get("key") == self._key:
+                self.scanned = {name: (row[0], row[1]) for name, row in data["scanned"].items()}
+                self.known = {
+                    number: Known(row[0], row[1], row[2], tuple(row[3]), row[4])
+                    for number, row in data["known"].items()
+                }
+        except (KeyError, TypeError, IndexError, AttributeError):
+            self.scanned, self.known = {}, {}
+
+    def save_pages(self) -> None:
+        """Keep what is known of single pages."""
+        self._save("pages.json", {"key": self._key, "scanned": self.scanned, "known": self.known})
+
+    def save_facts(self, facts: Facts) -> None:
+        """Remember an export as the last accepted one."""
+        self.facts = facts
+        self._save("last_export.json", facts._asdict())
+
+    def make_folder(self) -> Path:
+        """Return the cache folder, made if it is missing; raises SourceUnavailable."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SourceUnavailable(
+                f"the cache folder {self.folder} cannot be made: {error.strerror}. Give syncd a folder to write to."
+            ) from error
+        return self.folder
+
+    def _load_facts(self) -> Facts | None:
+        data = self._load("last_export.json")
+        try:
+            at, kind = data["created"]
+            return Facts(Created(at, kind), tuple(data["spaces"]), int(data["pages"]), str(data["revision"]))
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def _load(self, name: str) -> dict[str, Any]:
+        try:
+            data = json.loads((self.folder / name).read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def _save(self, name: str, data: Mapping[str, object]) -> None:
+        path = self.make_folder() / name
+        written = path.with_name(name + ".new")
+        try:
+            handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                json.dump(data, file, separators=(",", ":"))
+            written.replace(path)
+        except OSError as error:
+            raise SourceUnavailable(
+                f"{path} cannot be written: {error.strerror}. Make room, or mend the rights of the cache folder."
+            ) from error
