@@ -54,7 +54,7 @@ def sqlite_path(url: str) -> Path:
         # Taken as it stands: SQLAlchemy 2.1 decodes "%41" in it, and 2.0 does not.
         name = rest.removeprefix("/")
         if name == rest or name in ("", ":memory:") or "?" in name:
-            raise StateStoreError(f"state {url} does not name a file. {hint}")
+            raise StateStoreError(f"the state setting does not name a file. {hint}")
         return _no_folder(Path(name))
     try:
         shown = make_url(url).render_as_string()

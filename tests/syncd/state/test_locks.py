@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from syncd.errors import SourceBusy, StateStoreError
+from syncd.state.locks import ProcessLock, holder, lock_path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def lock(path: Path) -> ProcessLock:
+    return ProcessLock(path, command="syncd sync", at=1_800_000_000.0)
+
+
+def hold_elsewhere(path: Path, meanwhile: str = "") -> subprocess.Popen[str]:
+    """Start a process that takes the lock, does something, and waits for ever."""
+    program = (
+        "import os, sys, time\nfrom pathlib import Path\nfrom syncd.state.locks import ProcessLock\n"
+        "lock = ProcessLock(Path(sys.argv[1]), command='syncd run', at=1_800_000_000.0)\n"
+        f"lock.__enter__()\n{meanwhile}\nprint('ready', flush=True)\ntime.sleep(600)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.wait()
+
+
+def test_second_holder_is_told_who_the_first_is(tmp_path: Path) -> None:
+    """The message names process, command and time, and what to do."""
+    path = lock_path(tmp_path / "syncd.db")
+    other = hold_elsewhere(path)
+    try:
+        with pytest.raises(SourceBusy) as caught, lock(path):
+            pass
+    finally:
+        end(other)
+
+    message = str(caught.value)
+    assert path.name == "syncd.db.lock"
+    assert f"process {other.pid} on " in message
+    assert "(syncd run, since 2027-01-15T08:00:00+00:00)" in message
+    assert "Wait until it has finished, or stop it" in message
+
+
+def test_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
+    """No crash asks a person to remove a file."""
+    path = tmp_path / "syncd.db.lock"
+    end(hold_elsewhere(path))
+
+    with lock(path):
+        assert holder(path) is not None
+        assert f"process {os.getpid()} " in str(holder(path))
+
+
+def test_child_of_a_killed_holder_does_not_keep_the_lock(tmp_path: Path) -> None:
+    """A forked worker that outlives its parent must not block the next run."""
+    path = tmp_path / "syncd.db.lock"
+    child = tmp_path / "child"
+    fork = f"child = os.fork()\nif not child: time.sleep(600)\nPath({str(child)!r}).write_text(str(child))"
+    other = hold_elsewhere(path, fork)
+    end(other)
+    try:
+        with lock(path):
+            pass
+    finally:
+        os.kill(int(child.read_text()), signal.SIGKILL)
+
+
+def test_same_process_cannot_take_it_twice(tmp_path: Path) -> None:
+    """Two runs in one process are as bad as in two."""
+    path = tmp_path / "syncd.db.lock"
+    with lock(path), pytest.raises(SourceBusy), lock(path):
+        pass
+
+
+def test_released_lock_can_be_taken_again(tmp_path: Path) -> None:
+    """The file stays, private, and names nobody."""
+    path = tmp_path / "syncd.db.lock"
+    for _ in range(2):
+        with lock(path):
+            assert path.stat().st_mode & 0o777 == 0o600
+        assert path.read_bytes() == b""
+        assert holder(path) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"not json", b"[]", b"{}", b'{"pid": 1}', b"\xff"])
+def test_unreadable_holder_is_nobody(tmp_path: Path, content: bytes) -> None:
+    """A lock file that was cut short, or is of another kind, breaks no message."""
+    path = tmp_path / "syncd.db.lock"
+    path.write_bytes(content)
+
+    assert holder(path) is None
+
+
+def test_lock_in_a_missing_folder(tmp_path: Path) -> None:
+    """The message names the file."""
+    with (
+        pytest.raises(StateStoreError, match=r"none/syncd\.db\.lock cannot be opened"),
+        lock(tmp_path / "none" / "syncd.db.lock"),
+    ):
+        pass
