@@ -1,0 +1,72 @@
+# The habits of this project. Each target sets up all it needs in .venv; only python3 with its venv
+# module has to be there.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt lint types bench bench-quick lock build clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/installed ## run the main job on a sample handbook against the built-in sandbox
+	@$(BIN)/syncd demo
+
+test: $(VENV)/test ## run all tests
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/lint fmt-check lint types test ## format, lint, types, import rules and tests: what CI runs
+
+fmt: $(VENV)/lint ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+
+.PHONY: fmt-check
+fmt-check: $(VENV)/lint
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/lint ## look for mistakes and forbidden imports
+	$(BIN)/ruff check .
+
+types: $(VENV)/lint $(VENV)/test ## check the types
+	$(BIN)/mypy
+
+bench: $(VENV)/test ## measure speed and memory against what the machine can do
+	$(BIN)/python -m tests.bench
+
+bench-quick: $(VENV)/test ## the same on fewer pages, in under two minutes
+	$(BIN)/python -m tests.bench --quick
+
+lock: $(VENV)/lint ## pin what a deployment installs, with hashes: deploy/requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --no-annotate \
+		--output-file deploy/requirements.txt pyproject.toml
+
+build: $(VENV)/lint ## build the wheel and the source archive into dist/
+	$(BIN)/uv build
+
+clean: ## remove the virtual environment and all that was built
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# One virtual environment for everything; each group of packages leaves a mark when it is complete.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Groups need a newer pip than a system brings.
+$(VENV)/pip: $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/installed: $(VENV)/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/test: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group test
+	@touch $@
+
+$(VENV)/lint: $(VENV)/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group lint
+	@touch $@
