@@ -124,6 +124,7 @@ class Viewer:
             page=page,
             source=self._found_source(page.source_id),
             ingested_at=self.sandbox.workspace.ingested_at(page, now),
+            waiting=now < page.updated_at + self.sandbox.switches.ingest_delay_s,
         )
 
     async def _frame(self, request: Request) -> HTMLResponse:
