@@ -181,7 +181,7 @@ class _Budget:
         self._spent += size_bytes
         if self._spent > self.limits.total_bytes:
             raise SourceUnavailable(
-                f"{self.archive} unpacks to more than {self.limits.total_bytes} bytes; it was not read further."
+                f"{self.archive} unpacks to more than {self.limits.total_bytes} bytes; the rest was not read."
             )
 
 
@@ -321,7 +321,7 @@ class FolderArchive(_Reader):
                 found = sorted(os.scandir(self._root / folder), key=lambda each: each.name)
             except OSError as error:
                 raise SourceUnavailable(
-                    f"the folder {self._root / folder} cannot be listed: {error.strerror}. Nothing was changed."
+                    f"the folder {self._root / folder} cannot be listed: {error.strerror}. No change."
                 ) from error
             for each in found:
                 count += 1

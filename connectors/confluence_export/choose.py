@@ -142,7 +142,8 @@ def _format(archive: Archive, wanted: Format) -> Literal["html", "xml"]:
     entities = entities_of(archive)
     if len(entities) > 1:
         raise SourceUnavailable(
-            f"{archive.name} holds {len(entities)} entities.xml ({', '.join(entities[:3])}); give one export at a time."
+            f"{archive.name} holds {len(entities)} entities.xml ({', '.join(entities[:3])}). "
+            "Give one export at a time."
         )
     pages = index_keys(archive) if wanted != "xml" else ()
     if wanted == "auto" and entities and pages:

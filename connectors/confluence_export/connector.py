@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Literal
 from urllib.parse import quote, urlsplit
@@ -48,8 +48,8 @@ class ConfluenceExportSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     path: str = Field(
-        description="The exported zip, the folder it was unpacked into, or a folder of dated exports, of which the "
-        "newest complete one is taken. Relative to the configuration file."
+        description="The exported zip, the folder it was unpacked into, or a folder of dated exports, of which "
+        "the newest complete one is taken. Relative to the configuration file."
     )
     format: Literal["auto", "html", "xml"] = Field("auto", description="What kind of export it has to be.")
     spaces: list[str] = Field(default_factory=list, description="Space keys to publish; all spaces if empty.")
@@ -69,7 +69,7 @@ class ConfluenceExportSettings(BaseModel):
     )
     restricted: Literal["skip", "publish"] = Field(
         "skip",
-        description="Publish view-restricted pages of an XML export only if this source's audience may see them.",
+        description="View-restricted pages of an XML export: publish them only to those who may see them.",
     )
     allow_older: bool = Field(False, description="Accept an export made before the last one.")
     allow_fewer: bool = Field(
@@ -136,8 +136,8 @@ class ExportSnapshot(Snapshot):
         if candidate.format == "html":
             if settings.labels.include or settings.labels.exclude:
                 raise SourceUnavailable(
-                    f"{self._archive.name} is an HTML export, which has no labels, and the source filters by label. "
-                    "Export as XML, or take the filter away."
+                    f"{self._archive.name} is an HTML export, which has no labels, and the source filters by "
+                    "label. Export as XML, or take the filter away."
                 )
             self._export = HtmlExport(self._archive, choice, memory.scanned)
         else:
@@ -189,8 +189,11 @@ class ExportSnapshot(Snapshot):
         )
 
     def removed(self, since: str) -> Iterable[str]:
-        """Pages that lie in the trash, are archived, or may not be seen by everybody: the export says so itself."""
+        """Pages of which the export itself says that they are deleted, archived or not for everybody."""
         return self._export.removed
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        """Nothing is fetched ahead: every body lies on this machine."""
 
     def read(self, item: Item) -> Document:
         """Clean one page; see Snapshot."""
@@ -261,8 +264,8 @@ class ExportSnapshot(Snapshot):
         gone = set(last.spaces) - keys
         if gone and not settings.spaces:
             raise SourceUnavailable(
-                f"{name} holds space {', '.join(sorted(keys))}; the last export held {', '.join(sorted(last.spaces))}. "
-                "If that is wanted, name the spaces in `spaces`."
+                f"{name} holds space {', '.join(sorted(keys))}; the last export held "
+                f"{', '.join(sorted(last.spaces))}. If that is wanted, name the spaces in `spaces`."
             )
         older = export.created.kind == last.created.kind and export.created.at < last.created.at
         if older and not settings.allow_older:

@@ -97,14 +97,13 @@ def _objects(sieve: _Sieve, name: str) -> Iterator[etree._Element]:
                     if node.tag != "hibernate-generic":
                         break
                 continue
-            parent = node.getparent()
             if node is root:
                 ended = True
-            elif parent is root:
+            elif root is not None and node.getparent() is root:
                 yield node
                 node.clear(keep_tail=False)
                 while node.getprevious() is not None:
-                    del parent[0]
+                    del root[0]
     except etree.XMLSyntaxError as error:
         line = error.position[0] if error.position else "?"
         raise ListingIncomplete(
@@ -158,7 +157,7 @@ class _Sieve:
             start = _ROOT.search(head)
             if _DTD.search(head, 0, start.start() if start else len(head)):
                 raise SourceUnavailable(
-                    f"{self._name} begins with a document type declaration; Confluence writes none. It was not read."
+                    f"{self._name} declares a document type (DTD); Confluence writes none. It was not read."
                 )
             if head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:4].count(0):
                 raise SourceUnavailable(f"{self._name} is not UTF-8. Give the export as Confluence made it.")
@@ -213,7 +212,7 @@ class _Sieve:
             self._cutting = cut > 0
         if self._object_cost > _OBJECT_COST:
             raise SourceUnavailable(
-                f"{self._name} holds one object of more than {_OBJECT_COST >> 20} MB; no exporter writes that."
+                f"{self._name} holds an object of more than {_OBJECT_COST >> 20} MB; no exporter writes that."
             )
         out.append(data)
 
@@ -260,8 +259,8 @@ def _store(node: etree._Element, index: sqlite3.Connection) -> None:
             index.execute("INSERT INTO restriction VALUES (?)", (parts.get("owningContent", ""),))
     elif kind == "ConfluenceUserImpl":
         parts = _properties(node)
-        row = (_id(node), parts.get("atlassianAccountId", ""), parts.get("name", ""))
-        index.execute("INSERT INTO person VALUES (?,?,?)", row)
+        person = (_id(node), parts.get("atlassianAccountId", ""), parts.get("name", ""))
+        index.execute("INSERT INTO person VALUES (?,?,?)", person)
     elif kind == "Attachment":
         parts = _properties(node)
         current = parts.get("contentStatus", "current") in ("", "current")

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from connectors.confluence_export.fragment import Cleaned
-from connectors.confluence_export.links import Links
 from syncd.model import Unlisted
 
 EDITION = 1
@@ -55,16 +54,50 @@ class Created(NamedTuple):
 class Export(Protocol):
     """One export, read as far as a listing needs."""
 
-    present: Sequence[str]  # keys of all spaces in the export
-    spaces: Mapping[str, str]  # key → name of those that are wanted
-    created: Created
-    pages: Mapping[str, Page]  # what may be published, by id
-    titles: Mapping[str, tuple[str, str | None]]  # id → (title, parent) of all that has a place in the tree
-    left_out: Sequence[Unlisted]
-    removed: Sequence[str]  # ids that the export itself says must not be online
-    count: int  # current pages in the export, whatever the filters say
-    links: Links
-    notes: Sequence[str]  # what an operator should know of the export as a whole
+    @property
+    def present(self) -> Sequence[str]:
+        """Keys of all spaces in the export, wanted or not."""
+        ...
+
+    @property
+    def spaces(self) -> Mapping[str, str]:
+        """Key → name of the spaces that are wanted."""
+        ...
+
+    @property
+    def created(self) -> Created:
+        """When the export was made."""
+        ...
+
+    @property
+    def pages(self) -> Mapping[str, Page]:
+        """What may be published, by id."""
+        ...
+
+    @property
+    def titles(self) -> Mapping[str, tuple[str, str | None]]:
+        """Id → (title, parent) of everything that has a place in the tree."""
+        ...
+
+    @property
+    def left_out(self) -> Sequence[Unlisted]:
+        """What is not published, each with its reason."""
+        ...
+
+    @property
+    def removed(self) -> Sequence[str]:
+        """Ids of which the export itself says that they must not be online."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Current pages with a body in the wanted spaces, whatever labels and restrictions say."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What an operator should know of the export as a whole, "subject: what"."""
+        ...
 
     def digest(self, page: Page) -> str:
         """Name all that the page's own fragment is made from; cheap noise is left out.

@@ -21,10 +21,18 @@ DEPTH = 200
 """Nesting that is still written. HTML parsers drop what lies below 256, silently."""
 
 DROPPED = frozenset(
-    ["script", "style", "form", "input", "button", "select", "option", "textarea", "iframe", "object", "embed", "applet", "svg", "math-ml", "noscript", "template", "link", "meta", "base", "head", "title", "canvas", "video", "audio", "map", "area", "param", "source", "track", "frame", "frameset"]
+    """
+    script style form input button select option textarea iframe object embed applet svg math-ml
+    noscript template link meta base head title canvas video audio map area param source track frame
+    frameset
+    """.split()  # noqa: SIM905 - as words it can be read
 )
 BLOCKS = frozenset(
-    ["address", "article", "aside", "blockquote", "body", "center", "dd", "details", "div", "dl", "dt", "fieldset", "figure", "figcaption", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "legend", "li", "main", "nav", "ol", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
+    """
+    address article aside blockquote body center dd details div dl dt fieldset figure figcaption footer
+    h1 h2 h3 h4 h5 h6 header hr legend li main nav ol p pre section summary table tbody td tfoot th
+    thead tr ul
+    """.split()  # noqa: SIM905 - as words it can be read
 )
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _INLINE = {
@@ -532,7 +540,7 @@ def tidy(run: str) -> str:
     """Return a run of inline HTML without needless white space and breaks; "" if nothing shows."""
     run = _BREAKS.sub("<br>", re.sub(" {2,}", " ", run))
     run = _EDGE.sub("", run)
-    return run if "<a id=" in run or _TAG.sub("", run).strip() else ""
+    return run if "<a id=" in run or _TAG.sub("", run).strip(" \u200c\u200d") else ""
 
 
 def unquote_fragment(fragment: str) -> str:

@@ -376,12 +376,10 @@ def _changed(data: bytes) -> str:
 
 
 def _footer(data: bytes) -> str:
-    found = None
-    for found in _FOOTER.finditer(data):
-        pass
-    if found is None:
+    found = _FOOTER.findall(data)
+    if not found:
         return ""
-    text = found[1].decode("utf-8", "replace").strip()
+    text = found[-1].decode("utf-8", "replace").strip()
     for form in _FORMATS:
         moment = _moment(text, form)
         if moment is not None:

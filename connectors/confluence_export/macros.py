@@ -17,10 +17,22 @@ Handler = Callable[["StorageWriter", etree._Element, int], Special]
 
 # Navigation, lists of other pages, people and controls: nothing of the page's own text is in them.
 NAVIGATION = frozenset(
-    ["toc", "children", "childpages", "pagetree", "pagetreesearch", "page-tree", "livesearch", "search", "recently-updated", "recently-updated-dashboard", "recently-used-labels", "blog-posts", "contributors", "contributors-summary", "gadget", "contentbylabel", "content-by-label", "content-by-user", "labels-list", "listlabels", "popular-labels", "related-labels", "navmap", "index", "spaces", "spaces-list", "space-details", "space-attachments", "favpages", "profile", "profile-picture", "network", "change-history", "create-from-template", "create-space-button", "tasks-report-macro", "task-report", "detailssummary", "content-report-table", "scroll-pagebreak", "scroll-bookmark", "pagebreak", "loremipsum", "bookmarks", "activity-stream", "global-reports", "welcome-message", "getting-started", "dashboard", "userlister", "im", "rss", "junitreport"]
+    """
+    toc children childpages pagetree pagetreesearch page-tree livesearch search recently-updated
+    recently-updated-dashboard recently-used-labels blog-posts contributors contributors-summary gadget
+    contentbylabel content-by-label content-by-user labels-list listlabels popular-labels related-labels
+    navmap index spaces spaces-list space-details space-attachments favpages profile profile-picture
+    network change-history create-from-template create-space-button tasks-report-macro task-report
+    detailssummary content-report-table scroll-pagebreak scroll-bookmark pagebreak loremipsum bookmarks
+    activity-stream global-reports welcome-message getting-started dashboard userlister im rss
+    junitreport
+    """.split()  # noqa: SIM905 - as words it can be read
 )
 INLINE = frozenset(
-    ["status", "jira", "jiraissues", "anchor", "mathinline", "math-inline", "color", "profile-picture", "scroll-bookmark", "emoji", "view-file", "viewpdf", "viewdoc", "viewppt", "viewxls", "widget", "span"]
+    """
+    status jira jiraissues anchor mathinline math-inline color profile-picture scroll-bookmark emoji
+    view-file viewpdf viewdoc viewppt viewxls widget span
+    """.split()  # noqa: SIM905 - as words it can be read
 )
 
 _LANGUAGES = {"c#": "csharp", "c++": "cpp", "js": "javascript", "py": "python", "html/xml": "xml", "none": ""}

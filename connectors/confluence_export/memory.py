@@ -81,7 +81,7 @@ class Memory:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise SourceUnavailable(
-                f"the cache folder {self.folder} cannot be made: {error.strerror}. Give syncd a folder to write to."
+                f"the cache folder {self.folder} cannot be made ({error.strerror}). Give syncd one that it may write to."
             ) from error
         return self.folder
 
@@ -110,5 +110,5 @@ class Memory:
             written.replace(path)
         except OSError as error:
             raise SourceUnavailable(
-                f"{path} cannot be written: {error.strerror}. Make room, or mend the rights of the cache folder."
+                f"{path} cannot be written: {error.strerror}. Make room, or mend the folder's rights."
             ) from error

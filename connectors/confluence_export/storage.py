@@ -33,7 +33,7 @@ _OPENING = "<body " + " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAME
 # The exporter writes "]] >" for each "]]>" of a body, and a code block may hold "]] >" of its own: only
 # where the element closes, or a split section goes on, it is the end.
 _CDATA = re.compile(
-    r"<!\[CDATA\[(.*?)\]\] ?>(?=\s*(?:</ac:plain-text-(?:link-)?body|</ac:parameter|<!\[CDATA\[|</ac:default))",
+    r"<!\[CDATA\[(.*?)\]\] ?>(?=\s*(?:</ac:(?:plain-text-(?:link-)?body|(?:default-)?parameter)|<!\[CDATA\[))",
     re.DOTALL,
 )
 _LAST_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\] ?>", re.DOTALL)
@@ -343,15 +343,18 @@ class StorageWriter(Writer):
 
 
 _SILENT = frozenset(
-    ["ac:parameter", "ac:default-parameter", "ac:placeholder", "ac:plain-text-body", "ac:task-id", "ac:task-uuid", "ac:task-status", "ac:adf-attribute", "ac:adf-fallback", "ac:adf-mark"]
+    """
+    ac:parameter ac:default-parameter ac:placeholder ac:plain-text-body ac:task-id ac:task-uuid ac:task-
+    status ac:adf-attribute ac:adf-fallback ac:adf-mark
+    """.split()  # noqa: SIM905 - as words it can be read
 )
 
 
 def _excerpt(writer: StorageWriter, root: etree._Element, name: str) -> etree._Element | None:
     for node in root.iter():
-        if writer.tag(node) in ("ac:structured-macro", "ac:macro") and macro_name(node) == "excerpt":
-            if not name or parameter(node, "name") == name:
-                return rich_body(writer, node)
+        is_excerpt = writer.tag(node) in ("ac:structured-macro", "ac:macro") and macro_name(node) == "excerpt"
+        if is_excerpt and name in ("", parameter(node, "name")):
+            return rich_body(writer, node)
     return None
 
 
@@ -363,5 +366,5 @@ def rich_body(writer: StorageWriter, node: etree._Element) -> etree._Element | N
 def attribute(node: etree._Element, name: str) -> str | None:
     """Return an attribute, whichever parser read it."""
     prefix, _, local = name.partition(":")
-    found = node.get(name) if not local else node.get(f"{{{NAMESPACES[prefix]}}}{local}")
+    found = node.get(f"{{{NAMESPACES[prefix]}}}{local}") if local else None
     return found if found is not None else node.get(name)
