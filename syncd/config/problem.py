@@ -141,7 +141,8 @@ def dotted(path: Steps) -> str:
 
 def similar(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that was probably meant."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
+    by_lower = {name.lower(): name for name in known}
+    return next((by_lower[name] for name in difflib.get_close_matches(word.lower(), by_lower, n=1)), None)
 
 
 def _line(path: Path, problem: Problem) -> str:
@@ -173,11 +174,15 @@ def _wrong(error: Mapping[str, Any], node: Node, *, secret: bool) -> str:
         return f"must be {_WANTED[kind]}, not {_shown(node)}"
     if kind in _LIMITS:
         words, key = _LIMITS[kind]
-        return f"must be {words} {context[key]:g}, not {_shown(node)}"
+        return f"must be {words} {_number(context[key])}, not {_shown(node)}"
     if kind == "too_short":
         return "is empty; it needs at least one entry"
     message = str(error["msg"])
     return message[0].lower() + message[1:]
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _choices(expected: str) -> list[str]:
