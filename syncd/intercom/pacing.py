@@ -103,6 +103,7 @@ class Allowance:
         self._reset: float | None = None
         self._last_reset = -math.inf
         self._fallback_end = -math.inf
+        self._rounding_s = 0.0
         self._remaining = ASSUMED_LIMIT
         self._own = 0
         self._heard_at = 0.0
@@ -183,7 +184,7 @@ class Allowance:
 
     def _end(self) -> float:
         """When the window surely is over, by the local clock."""
-        end = None if self._reset is None else self._server.local(self._reset)
+        end = None if self._reset is None else self._server.local(self._reset + self._rounding_s)
         return self._fallback_end if end is None else end
 
     def _roll(self, now: float) -> None:
@@ -210,6 +211,9 @@ class Allowance:
             # It should not have happened: perhaps the clocks were misjudged.
             self._server.forget()
         self._server.see(date, sent_at=turn.at, now=now)
+        if date == _epoch_s(answer.headers.get("x-ratelimit-reset")):
+            # A window that is open in the second of its reset: this server rounds down.
+            self._rounding_s = 1.0
 
     def _reset_of(self, answer: Answer, now: float) -> float | None:
         """The answer's reset, in seconds of the server's clock, if it can be true."""
@@ -263,7 +267,7 @@ class Allowance:
     def _block(self, turn: Turn, answer: Answer, now: float) -> None:
         """Refused: everyone waits for the reset, and then one request looks first."""
         reset = _epoch_s(answer.headers.get("x-ratelimit-reset"))
-        until = None if reset is None else self._server.local(reset)
+        until = None if reset is None else self._server.local(reset + self._rounding_s)
         asked = _retry_after_s(answer.headers.get("retry-after"))
         if asked is not None:
             until = max(now + asked, until or now)
