@@ -48,8 +48,8 @@ class ConfluenceExportSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     path: str = Field(
-        description="The exported zip, the folder it was unpacked into, or a folder of dated exports, of which "
-        "the newest complete one is taken. Relative to the configuration file."
+        description="The exported zip, the folder it was unpacked into, or a folder of dated exports, of "
+        "which the newest complete one is taken. Relative to the configuration file."
     )
     format: Literal["auto", "html", "xml"] = Field("auto", description="What kind of export it has to be.")
     spaces: list[str] = Field(default_factory=list, description="Space keys to publish; all spaces if empty.")

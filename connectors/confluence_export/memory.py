@@ -81,7 +81,8 @@ class Memory:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise SourceUnavailable(
-                f"the cache folder {self.folder} cannot be made ({error.strerror}). Give syncd one that it may write to."
+                f"the cache folder {self.folder} cannot be made ({error.strerror}). "
+                "Give syncd one that it may write to."
             ) from error
         return self.folder
 

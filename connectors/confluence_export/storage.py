@@ -23,7 +23,7 @@ from connectors.confluence_export.fragment import (
     tidy,
 )
 from connectors.confluence_export.links import Place, Target
-from connectors.confluence_export.macros import INLINE, MACROS, NAVIGATION, STANDALONE, macro_name, parameter
+from connectors.confluence_export.macros import MACROS, NAVIGATION, STANDALONE, macro_name, parameter
 from syncd.errors import ItemError
 
 NAMESPACES = {prefix: f"urn:confluence:{prefix}" for prefix in ("ac", "ri", "at")}
@@ -33,7 +33,7 @@ _OPENING = "<body " + " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAME
 # The exporter writes "]] >" for each "]]>" of a body, and a code block may hold "]] >" of its own: only
 # where the element closes, or a split section goes on, it is the end.
 _CDATA = re.compile(
-    r"<!\[CDATA\[(.*?)\]\] ?>(?=\s*(?:</ac:(?:plain-text-(?:link-)?body|(?:default-)?parameter)|<!\[CDATA\[))",
+    r"<!\[CDATA\[(.*?)\]\] ?>(?=\s*(?:<!\[CDATA\[|</ac:(?:default-)?parameter|</ac:plain-text-))",
     re.DOTALL,
 )
 _LAST_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\] ?>", re.DOTALL)
@@ -308,7 +308,7 @@ class StorageWriter(Writer):
         body = rich_body(self, node)
         if body is None:
             self.dropped.append(name or "macro")
-            return Blocks([]) if name not in INLINE else ""
+            return ""
         title = parameter(node, "title") or parameter(node, "label")
         if title:
             return Blocks([f"<p><strong>{text_of(title)}</strong></p>", *self.blocks(body, depth + 1)])
@@ -366,5 +366,5 @@ def rich_body(writer: StorageWriter, node: etree._Element) -> etree._Element | N
 def attribute(node: etree._Element, name: str) -> str | None:
     """Return an attribute, whichever parser read it."""
     prefix, _, local = name.partition(":")
-    found = node.get(f"{{{NAMESPACES[prefix]}}}{local}") if local else None
-    return found if found is not None else node.get(name)
+    found: str | None = node.get(f"{{{NAMESPACES[prefix]}}}{local}") if local else None
+    return node.get(name) if found is None else found

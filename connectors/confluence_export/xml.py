@@ -217,8 +217,8 @@ class XmlExport:
         self.count = with_body
         if current - with_body > 5 and with_body * 2 < current:
             raise ListingIncomplete(
-                f"{current - with_body} of the {current} pages in {self._archive.name} have no body: the export "
-                "is not whole, or made by a version of Confluence that is not known. Nothing was changed."
+                f"{current - with_body} of the {current} pages in {self._archive.name} have no body: the "
+                "export is not whole, or of a Confluence that is not known. Nothing was changed."
             )
 
     def _judge(self, row: _Row, spaces: Mapping[str, _Space], wanted: Mapping[str, _Space]) -> str | None:
