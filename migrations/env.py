@@ -10,7 +10,6 @@ context.configure(
     version_table="syncd_version",
     # SQLite alters a table by building it anew.
     render_as_batch=True,
-    transactional_ddl=True,
 )
 
 with context.begin_transaction():

@@ -84,6 +84,17 @@ class TestOpening:
 
         assert [path.name for path in tmp_path.iterdir()] == ["syncd.db"]
 
+    def test_close_empties_the_log_beside_a_reader(self, tmp_path: Path) -> None:
+        """The log does not grow from run to run because a dashboard has the file open."""
+        path = tmp_path / "syncd.db"
+        fill(path, "a")
+        other = sqlite3.connect(path)
+        other.execute("SELECT count(*) FROM records").fetchone()
+        fill(path, "b")
+
+        assert path.with_name("syncd.db-wal").stat().st_size == 0
+        other.close()
+
     def test_file_name_may_hold_anything(self, tmp_path: Path) -> None:
         """What means something in a URL of SQLite is only a name here."""
         path = tmp_path / "a#b %41&é.db"

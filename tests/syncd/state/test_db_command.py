@@ -78,6 +78,7 @@ def test_backup_is_a_whole_state(tmp_path: Path) -> None:
         assert db(path, "backup", str(target)).output == f"backup written to {target}\n"
 
     assert target.stat().st_mode & 0o777 == 0o600
+    assert target.read_bytes()[18:20] == b"\x01\x01"  # no log: the one file is all there is
     with SqlStateStore(f"sqlite:///{target}", read_only=True) as copy:
         assert set(copy.records("s")) == {"a"}
 

@@ -60,6 +60,7 @@ def test_second_holder_is_told_who_the_first_is(tmp_path: Path) -> None:
 def test_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
     """No crash asks a person to remove a file."""
     path = tmp_path / "syncd.db.lock"
+    path.write_text("what a former holder left, longer than all that the next one has to say" * 10)
     end(hold_elsewhere(path))
 
     with lock(path):
@@ -71,7 +72,14 @@ def test_child_of_a_killed_holder_does_not_keep_the_lock(tmp_path: Path) -> None
     """A forked worker that outlives its parent must not block the next run."""
     path = tmp_path / "syncd.db.lock"
     child = tmp_path / "child"
-    fork = f"child = os.fork()\nif not child: time.sleep(600)\nPath({str(child)!r}).write_text(str(child))"
+    fork = (
+        f"child = Path({str(child)!r})\n"
+        "if not os.fork():\n"
+        "    child.with_suffix('.new').write_text(str(os.getpid()))\n"
+        "    child.with_suffix('.new').rename(child)\n"
+        "    time.sleep(600)\n"
+        "while not child.exists(): time.sleep(0.01)\n"
+    )
     other = hold_elsewhere(path, fork)
     end(other)
     try:
