@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import tenacity
+from typing import TYPE_CHECKING
 
 from syncd.clock import Random, Sleep
 from syncd.intercom.transport import Answer, Request, Transport, TransportFailed
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 TRIES = 5
 BASE_S = 0.5
@@ -53,8 +56,11 @@ class Retrying:
         self._budget = budget
 
     async def send(self, request: Request) -> Answer:
+        # Loaded with the first request: a run that finds nothing to send does without.
+        from tenacity import AsyncRetrying
+
         course = _Course(request, self._budget, self._random)
-        again = tenacity.AsyncRetrying(sleep=self._sleep, retry=course.again, wait=course.wait_s)
+        again = AsyncRetrying(sleep=self._sleep, retry=course.again, wait=course.wait_s)
         answer: Answer = await again(self._transport.send, request)
         return answer
 
@@ -69,7 +75,7 @@ class _Course:
         self._faults = 0
         self._throttled = 0
 
-    def again(self, state: tenacity.RetryCallState) -> bool:
+    def again(self, state: RetryCallState) -> bool:
         """Whether the last outcome asks for another try."""
         outcome = state.outcome
         assert outcome is not None  # tenacity asks only after a try
@@ -93,7 +99,7 @@ class _Course:
             return False
         return self._budget.spend()
 
-    def wait_s(self, state: tenacity.RetryCallState) -> float:
+    def wait_s(self, state: RetryCallState) -> float:
         """Seconds before the next try: none after a 429, since the pacer waits."""
         outcome = state.outcome
         if outcome is not None and outcome.exception() is None and outcome.result().status == 429:

@@ -132,6 +132,27 @@ def test_share_leaves_the_rest_to_others() -> None:
     assert max(tally.granted.values()) == 120
 
 
+@pytest.mark.parametrize("shift_s", [0.0, 0.3, 0.9])
+def test_date_that_is_refreshed_once_a_second_does_no_harm(shift_s: float) -> None:
+    """An old date makes the wait longer, never shorter."""
+    server = WindowServer(100, shift_s=shift_s, stale_s=1.0)
+
+    tally = hungry(server, Allowance(), seconds=80, at_once=16, latency_s=lambda: 0.05)
+
+    assert tally.refused == 0
+    assert set(whole(tally, server)) == {100}
+
+
+def test_reset_that_is_rounded_down_is_learnt() -> None:
+    """One burst comes too early, and none after it."""
+    server = WindowServer(100, shift_s=0.6, rounding=math.floor)
+
+    tally = hungry(server, Allowance(), seconds=200, at_once=16, latency_s=lambda: 0.05)
+
+    assert tally.refused <= 16
+    assert set(whole(tally, server)[2:]) == {100}
+
+
 @pytest.mark.parametrize("step_s", [-200.0, -3.0, 3.0, 200.0])
 def test_server_clock_that_jumps_is_learnt_again(step_s: float) -> None:
     """A step of the server's clock costs some refusals at most, and the allowance is used again after it."""

@@ -17,13 +17,18 @@ from syncd.intercom.transport import Answer
 class WindowServer:
     """Intercom's counting: windows of `window_s` by its own clock, which is `skew_s` ahead of the local one.
 
-    Windows begin `shift_s` after a whole multiple, and the reset is told in whole seconds, rounded up.
+    Attributes:
+        shift_s: windows begin so long after a whole multiple of their length.
+        rounding: how the reset becomes a whole second.
+        stale_s: how old the time in the header Date may be, as some servers refresh it once a second.
     """
 
     limit: int
     skew_s: float = 0.0
     shift_s: float = 0.0
     window_s: float = 10.0
+    rounding: Callable[[float], int] = math.ceil
+    stale_s: float = 0.0
     used: dict[int, int] = field(default_factory=dict)
     refused: int = 0
 
@@ -49,10 +54,12 @@ class WindowServer:
         return Answer(
             status=200 if granted else 429,
             headers={
-                "date": formatdate(math.floor(self.time(local)), usegmt=True),
+                "date": formatdate(
+                    math.floor(self.time(local) - self.stale_s * (7 * local % 1)), usegmt=True
+                ),
                 "x-ratelimit-limit": str(self.limit),
                 "x-ratelimit-remaining": str(self.limit - self.used.get(window, 0)),
-                "x-ratelimit-reset": str(math.ceil((window + 1) * self.window_s + self.shift_s)),
+                "x-ratelimit-reset": str(self.rounding((window + 1) * self.window_s + self.shift_s)),
             },
         )
 
