@@ -8,10 +8,12 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _DURATION = re.compile(
-    r"(?:(?P<w>\d{1,6})w)?(?:(?P<d>\d{1,6})d)?(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,6})m)?(?:(?P<s>\d{1,6})s)?"
+    r"(?:(?P<w>\d{1,6})w)?(?:(?P<d>\d{1,6})d)?(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,6})m)?(?:(?P<s>\d{1,6})s)?",
+    re.ASCII,
 )
 _ISO_DURATION = re.compile(
-    r"P(?:(?P<w>\d{1,6})W)?(?:(?P<d>\d{1,6})D)?(?:T(?=\d)(?:(?P<h>\d{1,6})H)?(?:(?P<m>\d{1,6})M)?(?:(?P<s>\d{1,6})S)?)?"
+    r"P(?:(?P<w>\d{1,6})W)?(?:(?P<d>\d{1,6})D)?(?:T(?=\d)(?:(?P<h>\d{1,6})H)?(?:(?P<m>\d{1,6})M)?(?:(?P<s>\d{1,6})S)?)?",
+    re.ASCII,
 )
 # The same two forms in the regular expressions that JSON Schema knows (ECMA-262).
 DURATION_PATTERN = (
@@ -20,7 +22,7 @@ DURATION_PATTERN = (
 )
 _UNIT_S = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
-_SIZE = re.compile(r"(?P<number>\d{1,9}) ?(?P<unit>B|kB|KB|MB|GB|KiB|MiB|GiB)")
+_SIZE = re.compile(r"(?P<number>\d{1,9}) ?(?P<unit>B|kB|KB|MB|GB|KiB|MiB|GiB)", re.ASCII)
 SIZE_PATTERN = r"^\d{1,9} ?(B|kB|KB|MB|GB|KiB|MiB|GiB)$"
 _UNIT_BYTES = {
     "B": 1,

@@ -94,7 +94,8 @@ def _open(node: Any) -> Any:
     }
     if "properties" in node:
         opened["properties"] = {name: _open(child) for name, child in node["properties"].items()}
-        opened.setdefault("additionalProperties", False)
+        if node.get("type") == "object":
+            opened.setdefault("additionalProperties", False)
     return opened
 
 
