@@ -104,9 +104,22 @@ def lock_path(state_path: Path) -> Path:
 
 
 def holder(path: Path) -> str | None:
-    """Name the process that the lock file names, in words; None if it names none."""
+    """Name the process that holds the lock, in words; None if none does, or it cannot be told."""
     try:
         told = json.loads(path.read_bytes())
+        # A process that was killed left its name. To try the lock would be to keep others from it.
+        if told["host"] == socket.gethostname() and not _lives(told["pid"]):
+            return None
         return f"process {told['pid']} on {told['host']} ({told['command']}, since {told['since']})"
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, OverflowError):
         return None
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True
