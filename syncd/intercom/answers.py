@@ -49,7 +49,8 @@ def explain(answer: Answer) -> str:
     """Intercom's own words for a refusal, with its request id, which its support asks for."""
     words, request_id = _refusal(answer)
     told = "; ".join(words) or "no reason given"
-    return f"{plain(told)} (status {answer.status}, request {plain(request_id, 60) or 'without id'})"
+    request = f"request {plain(request_id, 60)}" if request_id else "no request id"
+    return f"{plain(told)} (status {answer.status}, {request})"
 
 
 def error_codes(answer: Answer) -> frozenset[str]:
@@ -96,7 +97,9 @@ def refused(answer: Answer, doing: str) -> SyncdError:
     if status == 408 or status >= 500 or status < 300:
         return PageUncertain(f"no valid answer for {doing}: {told}. It is sent again in the next run.")
     if status in {400, 409, 413, 422}:
-        return PageRejected(f"Intercom refused {doing}: {told}")
+        return PageRejected(
+            f"Intercom refused {doing}: {told}. What Intercom has stays until the document changes."
+        )
     return TargetUnavailable(
         f"Intercom answered {doing} in an unexpected way: {told}. Check intercom.base_url."
     )
@@ -155,4 +158,4 @@ def _redirected_to(answer: Answer) -> str:
         host = urlsplit(answer.headers.get("location", "")).hostname
     except ValueError:
         host = None
-    return plain(host, 100) if host else "no named host"
+    return plain(host, 100) if host else "elsewhere"

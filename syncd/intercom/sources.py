@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from syncd.errors import ConfigError, PageError, SourceError, TargetUnavailable
-from syncd.intercom.answers import Garbled, Json, read_json, refused, text_of, whole_number_of
+from syncd.intercom.answers import Garbled, Json, explain, read_json, refused, text_of, whole_number_of
 from syncd.intercom.listing import rows
 from syncd.intercom.transport import Answer, Request, Transport, TransportFailed
 
@@ -115,7 +115,8 @@ class ImportSources:
                 if isinstance(error, SourceError):
                     raise error
                 raise ConfigError(
-                    f"{error}.\nIntercom wants the public address of a domain, not an internal one: "
+                    f"Intercom refused {doing}: {explain(answer)}.\n"
+                    "Intercom wants the public address of a domain, not an internal one: "
                     "set import_source.url to what people may see."
                 )
             lost: Exception = refused(answer, doing)
