@@ -263,7 +263,11 @@ def _forms(secret: str) -> Iterator[str]:
     yield secret
     raw = secret.encode("utf-8", "surrogateescape")
     derived = {quote(raw, safe=""), quote(raw), quote_plus(raw), quote(raw, safe="").lower()}
-    derived |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+    # A body in JSON, in the repr of an exception, in a line of JSON: escaped up to three times.
+    escaped = {secret}
+    for _ in range(3):
+        escaped |= {form for text in escaped for form in _escapes(text)}
+    derived |= escaped
     # In base64 (and in Basic, behind a user name) the secret begins at any of three places in a group;
     # what is left after cutting the characters that its neighbours share is always the same.
     for offset in range(3):
@@ -271,3 +275,12 @@ def _forms(secret: str) -> Iterator[str]:
             text = encode(bytes(offset) + raw).decode("ascii")
             derived.add(text[(0, 2, 3)[offset] : (offset + len(raw)) * 8 // 6])
     yield from (form for form in derived if len(form) >= _MIN_DERIVED)
+
+
+def _escapes(text: str) -> Iterator[str]:
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    # repr escapes an apostrophe only if the text around it also has a quotation mark.
+    python = repr(text + '"')[1:-2]
+    yield python
+    yield python.replace("\\'", "'")

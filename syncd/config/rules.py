@@ -20,10 +20,9 @@ def violations(config: Config) -> Iterator[tuple[Steps, str]]:
 
 
 def _intercom(intercom: IntercomConfig) -> Iterator[tuple[Steps, str]]:
-    given = intercom.model_fields_set
-    if "token" in given and "token_file" in given:
+    if intercom.token is not None and intercom.token_file is not None:
         yield ("intercom", "token_file"), "the token is given twice; keep either 'token' or 'token_file'"
-    if "region" in given and intercom.base_url is not None:
+    if "region" in intercom.model_fields_set and intercom.base_url is not None:
         yield ("intercom", "base_url"), "the server is given twice; keep either 'region' or 'base_url'"
 
 
