@@ -78,7 +78,7 @@ class Control:
                 return refused
             try:
                 faults, latency_s = _settings(await request.json())
-            except (ValueError, RecursionError, ConfigError) as error:
+            except (ValueError, TypeError, RecursionError, ConfigError) as error:
                 return JSONResponse({"error": str(error)}, status_code=400)
             if faults is not None:
                 self.sandbox.faults.put(faults)

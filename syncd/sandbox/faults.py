@@ -186,7 +186,7 @@ def _with_part(fault: Fault, part: str) -> Fault:
             return replace(fault, every=int(value))
         if name == "p" and 0 <= float(value) <= 1:
             return replace(fault, probability=float(value))
-        if name == "reset" and fault.status == 429:
+        if name == "reset" and fault.status == 429 and (value == "none" or math.isfinite(float(value))):
             return replace(fault, reset_s=math.nan if value == "none" else float(value))
         if name == "retry-after" and fault.status == 429:
             return replace(fault, retry_after_s=int(value))

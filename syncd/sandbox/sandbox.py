@@ -72,7 +72,7 @@ class Sandbox:
         self.faults = Faults(faults, seed=seed)
         self.latency_s = latency_s
         self.clock = clock
-        self.log = log or ExchangeLog()
+        self.log = ExchangeLog() if log is None else log
         self.api = Api(self.workspace, tokens)
         self._hooks: list[Hook] = []
         self._storage = None if file is None else Storage(file, self.workspace)

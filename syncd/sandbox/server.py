@@ -132,17 +132,24 @@ class _Server(uvicorn.Server):
         await self._stop.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # asyncio loses a connection whose listener is closed while it is being accepted; so first no new
+        # ones, and those on the way get a few turns of the loop to arrive.
+        for server in self.servers:
+            for listener in server.sockets:
+                self._loop.remove_reader(listener.fileno())
+        turns = 5
+        while turns > 0 or self.server_state.connections:
+            turns -= 1
+            for connection in list(self.server_state.connections):
+                transport: asyncio.Transport | None = connection.transport
+                if transport is not None:
+                    transport.abort()
+            for task in list(self.server_state.tasks):
+                task.cancel()
+            await asyncio.sleep(0)
+        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
         for server in self.servers:
             server.close()
-        for connection in list(self.server_state.connections):
-            transport: asyncio.Transport | None = connection.transport
-            if transport is not None:
-                transport.abort()
-        tasks = list(self.server_state.tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for server in self.servers:
             await server.wait_closed()
 
 
@@ -156,7 +163,7 @@ def _listening(host: str, port: int, *, allow_remote: bool) -> socket.socket:
             f"{host} can be reached from other machines, and a sandbox shows its pages to anybody; "
             "use --host 127.0.0.1, or say --allow-remote."
         )
-    # Only for a socket that says TCP does asyncio turn Nagle's algorithm off; without, each answer takes 40 ms.
+    # asyncio turns Nagle's algorithm off only for a socket that says TCP; with it, an answer takes 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -97,14 +97,14 @@ def test_one_seed_gives_one_sequence() -> None:
 @pytest.mark.parametrize(
     "spec",
     ["", "boom", "200", "600", "slow", "slow=fast", "slow=3s-1s", "drop=1s", "503:p=2", "503:p=x", "503:0",
-     "503:every=0", "503:reset=5", "429:reset=x", "503:post", "503:3-x"],
+     "503:every=0", "503:reset=5", "429:reset=x", "429:reset=inf", "503:post", "503:3-x"],
 )  # fmt: skip
 def test_a_rule_that_says_nothing_is_refused(spec: str) -> None:
     """The message shows the rule, in three lines or fewer."""
     with pytest.raises(ConfigError) as caught:
         Fault.parse(spec)
 
-    assert spec in str(caught.value)
+    assert spec.removeprefix("slow=") in str(caught.value)
     assert str(caught.value).count("\n") < 3
 
 
