@@ -99,8 +99,12 @@ def upgrade_file(database: Database, path: Path, *, schema: str | None, known: H
     saved = None
     if schema is not None:
         saved = path.with_name(f"{path.name}.schema-{schema}.backup")
-        saved.unlink(missing_ok=True)
-        backup(path, saved)
+        fresh = saved.with_name(saved.name + ".new")
+        with explained(path):
+            fresh.unlink(missing_ok=True)
+            backup(path, fresh)
+            # One of an earlier attempt is only given up for a whole new one.
+            fresh.replace(saved)
     database.write(lambda connection: upgrade(connection, known))
     return saved
 
