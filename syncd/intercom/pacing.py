@@ -150,7 +150,7 @@ class Allowance:
             self._hear_date(turn, answer, now)
             self._hear_window(turn, answer, remaining, now)
         if answer.status == 429:
-            self._block(turn, answer, now)
+            self._block(answer, now)
         elif remaining is not None and turn.window == self._window:
             self._probing = False
 
@@ -263,7 +263,7 @@ class Allowance:
         # Counts only while the server's clock is unknown: a window that is open now lasts no longer.
         self._fallback_end = now + WINDOW_S
 
-    def _block(self, turn: Turn, answer: Answer, now: float) -> None:
+    def _block(self, answer: Answer, now: float) -> None:
         """Refused: everyone waits for the reset, and then one request looks first."""
         reset = _epoch_s(answer.headers.get("x-ratelimit-reset"))
         until = None if reset is None else self._server.local(reset + self._rounding_s)

@@ -183,13 +183,14 @@ def test_remaining_less_what_is_under_way_may_go() -> None:
     assert allowance.wait_s(1000.0) == pytest.approx(7.0, abs=0.01)
 
 
-def test_old_answers_do_not_raise_the_allowance() -> None:
+@pytest.mark.parametrize("reset", [DATE_S + 7, None])
+def test_old_answers_do_not_raise_the_allowance(reset: object) -> None:
     """Answers overtake each other."""
     allowance = Allowance()
     first, second = allowance.take(0.0), allowance.take(0.0)
 
-    allowance.learn(second, told(remaining=98), 0.1)
-    allowance.learn(first, told(remaining=99), 0.1)
+    allowance.learn(second, told(remaining=98, reset=reset), 0.1)
+    allowance.learn(first, told(remaining=99, reset=reset), 0.1)
 
     assert sendable(allowance, 0.1) == 98
 
