@@ -187,6 +187,7 @@ def test_remaining_less_what_is_under_way_may_go() -> None:
 def test_old_answers_do_not_raise_the_allowance(reset: object) -> None:
     """Answers overtake each other."""
     allowance = Allowance()
+    assert allowance.wait_s(0.0) == 0
     first, second = allowance.take(0.0), allowance.take(0.0)
 
     allowance.learn(second, told(remaining=98, reset=reset), 0.1)
