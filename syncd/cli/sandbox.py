@@ -79,7 +79,9 @@ def command(
         return
     switches = switched(settings)
     if rate_limit is not None:
-        switches = replace(switches, rate_limit=rate_limit)
+        # The workspace's own limit must not come first: who names a limit means this one.
+        whole = max(switches.workspace_rate_limit, rate_limit) if rate_limit else 0
+        switches = replace(switches, rate_limit=rate_limit, workspace_rate_limit=whole)
     tokens = _tokens(token_file)
     sandbox = Sandbox(
         switches=switches,

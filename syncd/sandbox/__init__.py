@@ -6,12 +6,13 @@
 Every behaviour that Intercom does not document is a field of `Switches`.
 """
 
+from syncd.sandbox.content import Page, Source, Writing
 from syncd.sandbox.exchange import Answer, Exchange, ExchangeLog, Request
 from syncd.sandbox.faults import Faults
 from syncd.sandbox.sandbox import Sandbox
 from syncd.sandbox.server import Running, serving
 from syncd.sandbox.switches import Switches
-from syncd.sandbox.workspace import Page, Source, Workspace, Writing
+from syncd.sandbox.workspace import Workspace
 
 __all__ = [
     "Answer",

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from syncd.sandbox.bodies import Bodies, Version
+from syncd.sandbox.content import Page, Source
 from syncd.sandbox.exchange import Answer, Request, json_answer, refusal
 from syncd.sandbox.limits import Allowance, Limits
 from syncd.sandbox.problem import Problem, not_found
-from syncd.sandbox.workspace import Page, Source, Workspace
+from syncd.sandbox.workspace import Workspace
 
 _T = TypeVar("_T")
 Headers = tuple[tuple[str, str], ...]

@@ -51,7 +51,10 @@ class Application:
         if not scope["path"].startswith("/ai/"):
             await self.site(scope, receive, send)
             return
-        body = await _body(receive)
+        try:
+            body = await _body(receive)
+        except ConnectionError:
+            return
         if body is None:
             await _send(send, json_answer(413, {"type": "error.list", "errors": [{"code": "client_error"}]}))
             return
@@ -87,17 +90,18 @@ def _plain(status: int, text: str) -> Answer:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body"):
+    """The whole body, None if it is too large; a client that went away gets ConnectionError."""
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > MAX_BODY_BYTES:
             return None
+        more = message.get("more_body", False)
     return b"".join(parts)
 
 

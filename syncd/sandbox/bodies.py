@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup
 
+from syncd.sandbox.content import FLAGS, Writing
 from syncd.sandbox.problem import Problem
 from syncd.sandbox.switches import Switches
-from syncd.sandbox.workspace import FLAGS, Writing
 
 _NUMBERED = tuple(f"1.{minor}" for minor in range(5)) + tuple(f"2.{minor}" for minor in range(18))
 _PREVIEW = ("Preview", "Unstable")

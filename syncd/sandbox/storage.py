@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from syncd.errors import ConfigError
-from syncd.sandbox.workspace import (
+from syncd.sandbox.content import (
     Change,
     Emptied,
     Page,
@@ -26,8 +26,8 @@ from syncd.sandbox.workspace import (
     Source,
     SourceGone,
     SourceHeld,
-    Workspace,
 )
+from syncd.sandbox.workspace import Workspace
 
 _HEADER = {"syncd_sandbox": 1}
 _SOURCE = tuple(each.name for each in fields(Source))

@@ -18,10 +18,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
+from syncd.sandbox.content import Page, Source
 from syncd.sandbox.problem import Problem
 from syncd.sandbox.sandbox import Sandbox
 from syncd.sandbox.switches import describe
-from syncd.sandbox.workspace import Page, Source
 
 ROWS = 50
 

@@ -93,6 +93,26 @@ def test_a_foreign_host_name_is_refused_on_loopback() -> None:
         assert ask(f"http://127.0.0.1:{port}", "GET", PAGES, Host="sandbox:8089").status == 200
 
 
+def test_a_request_that_breaks_off_is_not_handled() -> None:
+    """A client that is killed while it sends has asked for nothing."""
+    with serving() as running:
+        with socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2]))) as raw:
+            raw.sendall(
+                b"DELETE /ai/external_pages/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
+            )
+        ask(running.url, "GET", SOURCES)
+
+        assert [each.request.method for each in running.requests] == ["GET"]
+
+
+def test_a_body_that_is_too_large_is_refused() -> None:
+    """The sandbox does not fill the memory of its machine."""
+    with serving() as running, httpx.Client() as client:
+        reply = client.post(running.url + PAGES, content=b"x" * 65_000_000)
+
+    assert reply.status_code == 413
+
+
 def test_exactly_one_date() -> None:
     """The server's own header, which can be a second old, is not sent beside it."""
     with (
