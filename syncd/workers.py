@@ -69,11 +69,15 @@ class Workers:
         child = await self._idle.get()
         started = time.monotonic()
         try:
-            if child is None:
+            if child is None or not child.alive:
                 child = await _start(self._memory_limit_bytes, self._time_limit_s)
                 started = time.monotonic()
             async with asyncio.timeout(self._time_limit_s):
                 answer = await child.ask(document, rules)
+            if answer is None:
+                # Out of memory: it says so and ends.
+                await child.close()
+                child = None
         except TimeoutError:
             await _discard(child)
             child = None
@@ -108,6 +112,11 @@ class _Child:
         self._process = process
         self._requests = process.stdin
         self._answers = process.stdout
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended, as far as is known."""
+        return self._process.returncode is None
 
     async def ask(self, document: Document, rules: Rules) -> Draft | str | None:
         payload = pickle.dumps((document, rules), pickle.HIGHEST_PROTOCOL)

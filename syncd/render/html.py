@@ -12,7 +12,7 @@ from html import escape, unescape
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import lxml.html  # type: ignore[import-untyped]
+import lxml.html
 from lxml import etree
 
 from syncd.errors import RenderError

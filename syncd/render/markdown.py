@@ -21,9 +21,8 @@ from syncd.render import callouts, footnotes
 
 _INLINE_NESTING = 20
 _LANGUAGE_END = re.compile(r"[\s,{:]")
-_HEADING_ATTRIBUTES = re.compile(
-    r"[ \t]*\{:?[ \t]*(?:#([\w.:-]+))?((?:[ \t]*[.#]?[\w-]+(?:=\S+)?)*)[ \t]*\}[ \t]*$"
-)
+_ATTRIBUTES = re.compile(r"\{:?([^{}]*)\}[ \t]*$")
+_ATTRIBUTE = re.compile(r"[.#][\w.:-]+|[\w-]+=\S+")
 
 
 def to_html(text: str, nesting_limit: int) -> str:
@@ -80,12 +79,15 @@ def _depth_guard(limit: int) -> Callable[[StateBlock, int, int, bool], bool]:
 def _heading_attributes(state: StateCore) -> None:
     """Take `{#id .class}` off the end of headings."""
     for opening, inline in zip(state.tokens, state.tokens[1:], strict=False):
-        if opening.type == "heading_open" and inline.content.endswith("}"):
-            match = _HEADING_ATTRIBUTES.search(inline.content)
-            if match is not None and (match[1] or match[2].strip()):
-                inline.content = inline.content[: match.start()]
-                if match[1]:
-                    opening.attrSet("id", match[1])
+        if opening.type != "heading_open" or not inline.content.endswith("}"):
+            continue
+        match = _ATTRIBUTES.search(inline.content)
+        parts = match[1].split() if match is not None else []
+        if match is not None and parts and all(map(_ATTRIBUTE.fullmatch, parts)):
+            inline.content = inline.content[: match.start()].rstrip()
+            for part in parts:
+                if part[0] == "#":
+                    opening.attrSet("id", part[1:])
 
 
 def _render_fence(

@@ -51,9 +51,7 @@ def _draft(document: Document, rules: Rules) -> Draft:
     html = sanitize("".join(_without_title(page, title))).strip()
     size = len(html.encode())
     if size > rules.html_limit_bytes:
-        raise RenderError(
-            f"it gives {size:,} bytes of HTML; the limit is {rules.html_limit_bytes:,}"
-        )
+        raise RenderError(f"it gives {size:,} bytes of HTML; the limit is {rules.html_limit_bytes:,}")
     return Draft(title=title, html=html, links=targets.links, url=_own_url(matter), warnings=matter.warnings)
 
 
@@ -61,9 +59,7 @@ def _check_size(document: Document, rules: Rules) -> None:
     try:
         size = len(document.body.encode())
     except UnicodeEncodeError as error:
-        raise RenderError(
-            f"it holds half of a surrogate pair at character {error.start}"
-        ) from None
+        raise RenderError(f"it holds half of a surrogate pair at character {error.start}") from None
     if size > rules.source_limit_bytes:
         raise RenderError(f"it has {size:,} bytes; the limit is {rules.source_limit_bytes:,}")
 
@@ -78,9 +74,7 @@ def _html(document: Document, text: str, rules: Rules) -> str:
         return "".join(
             "<p>" + escape(lines, quote=False).replace("\n", "<br>") + "</p>" for lines in paragraphs
         )
-    raise RenderError(
-        f"it is {document.media_type}; only Markdown, HTML and plain text can be rendered"
-    )
+    raise RenderError(f"it is {document.media_type}; only Markdown, HTML and plain text can be rendered")
 
 
 def _title(document: Document, matter: FrontMatter, page: Canonical, head: str | None) -> str:

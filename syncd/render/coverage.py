@@ -1,0 +1,114 @@
+"""How much of what a reader of a document sees has arrived: the share of its words found in the draft.
+
+It reads the source with a few expressions of its own and not with the renderer, so that it notices what
+the renderer loses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from html import unescape
+from typing import NamedTuple
+
+from syncd.model import Document, Draft
+from syncd.render import front_matter
+from syncd.render.characters import normalise
+
+_WORD = re.compile(r"[^\W_]+")
+_TAG = re.compile(
+    r"</?[A-Za-z][\w.:-]*(?:[\s/](?:[^<>\"'{}]|\"[^\"<]*\"|'[^'<]*'|\{(?:[^{}]|\{[^{}]*\})*\})*+)?>"
+)
+_UNSEEN_ELEMENT = re.compile(
+    r"<(script|style|template|noscript|head|nav|select|textarea|iframe|svg|video|audio|object)\b.*?</\1\s*>",
+    re.DOTALL | re.IGNORECASE,
+)
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<\?.*?\?>|<![A-Za-z][^>]*>", re.DOTALL)
+_FENCE = re.compile(r"^([ \t>*+-]*(?:\d+[.)][ \t]+)?)(`{3,}|~{3,})([^\n`]*)$")
+# What a Markdown source holds besides text, and what of it a reader sees.
+_MARKS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\{/\*.*?\*/\}", re.DOTALL), " "),
+    (re.compile(r"\{%-?\s*comment\b.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL), " "),
+    (re.compile(r"\{%.*?%\}|\{\{[<%#].*?[>%]?\}\}", re.DOTALL), " "),
+    (re.compile(r"\{\{.*?\}\}"), " "),
+    (re.compile(r"^[ \t]*(?:import|export)\b.*?(?:\n[ \t]*\n|\Z)", re.DOTALL | re.MULTILINE), "\n\n"),
+    (re.compile(r"^[ \t]*(?:!!!|\?\?\?\+?)[ \t]+[\w -]*", re.MULTILINE), " "),
+    (re.compile(r"^[ \t>]*:{3,}(?:\{[^}]*\}|[ \t]*[\w-]*)", re.MULTILINE), " "),
+    (re.compile(r"^[ \t>]*:[\w-]+:(?:[ \t].*)?$", re.MULTILINE), " "),
+    (re.compile(r"\[!\w+\]"), " "),
+    (re.compile(r"\{[:#.][^}\n]*\}|\{[ \t]*\w+=[^}\n]*\}"), " "),
+    (re.compile(r"^[ \t>]*\[[^\]\n^]+\]:[ \t]*\n?[ \t]*\S+.*$", re.MULTILINE), " "),
+    (
+        re.compile(
+            r"\]\([ \t]*(?:<[^>\n]*>|(?:[^()\s]|\([^()\n]*\))*)(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^)]*\)))?\s*\)"
+        ),
+        "] ",
+    ),
+    (re.compile(r"\]\[[^\]\n]*\]"), "] "),
+    (re.compile(r"^\[\^[^\]\n]+\]:|\[\^[^\]\n]+\]", re.MULTILINE), " "),
+    (re.compile(r"<(?:https?|mailto):([^<>\s]*)>"), r" \1 "),
+)
+
+
+class Coverage(NamedTuple):
+    """What was found.
+
+    Attributes:
+        share: 0 to 1; 1 for a source without words.
+        words: how many the source has.
+        missing: those that were not found, in alphabetical order, repeated as often as they are missing.
+    """
+
+    share: float
+    words: int
+    missing: tuple[str, ...]
+
+
+def coverage(document: Document, draft: Draft) -> Coverage:
+    """Compare the visible words of a document with those of its draft, title included."""
+    expected = Counter(_words(visible_text(document)))
+    arrived = Counter(_words(draft.title + " " + unescape(re.sub(r"<[^>]*>", " ", draft.html))))
+    # Letters that tags split, as in "H<sub>2</sub>O", are one word in one of them and several in the other.
+    total = expected.total()
+    missing = expected - arrived
+    share = 1.0 if not total else 1 - missing.total() / total
+    return Coverage(share, total, tuple(sorted(missing.elements())))
+
+
+def visible_text(document: Document) -> str:
+    """Return roughly what a reader of the document sees."""
+    text = normalise(document.body)
+    if document.media_type == "text/plain":
+        return text
+    _, text = front_matter.split(text)
+    if document.media_type == "text/html":
+        return unescape(_TAG.sub(" ", _UNSEEN_ELEMENT.sub(" ", _COMMENT.sub(" ", text))))
+    prose, code = _apart(text)
+    prose = _UNSEEN_ELEMENT.sub(" ", _COMMENT.sub(" ", prose))
+    for pattern, seen in _MARKS:
+        prose = pattern.sub(seen, prose)
+    return unescape(_TAG.sub(" ", prose)) + " " + code
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def _apart(text: str) -> tuple[str, str]:
+    """Return the text outside fences, and the text inside them without their info strings."""
+    prose: list[str] = []
+    code: list[str] = []
+    fence = ""
+    for line in text.split("\n"):
+        match = _FENCE.match(line)
+        if fence:
+            if match is not None and match[2].startswith(fence) and not match[3].strip():
+                fence = ""
+            else:
+                code.append(line)
+        elif match is not None:
+            fence = match[2]
+            prose.append(match[1])
+        else:
+            prose.append(line)
+    return "\n".join(prose), "\n".join(code)
