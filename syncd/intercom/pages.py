@@ -91,7 +91,7 @@ class Pages:
         if not _PAGE_ID.fullmatch(page_id):
             raise PageRejected(f"{doing} cannot be deleted: that is not an id that Intercom gives")
         seen = await self._send(Request(method="GET", path=f"{PATH}/{page_id}"), doing)
-        if self._is_gone(seen, doing):
+        if _is_gone(seen):
             return
         row = self._document(seen, doing)
         if row.get("source_id") != self._source_id or row.get("external_id") != external_id:
@@ -100,7 +100,7 @@ class Pages:
                 "The state does not match this workspace: 'syncd verify' shows what does."
             )
         answer = await self._send(Request(method="DELETE", path=f"{PATH}/{page_id}"), doing)
-        if not self._is_gone(answer, doing):
+        if not _is_gone(answer):
             self._page(answer, doing, external_id)
 
     async def pages(self) -> AsyncIterator[RemotePage]:
@@ -199,12 +199,6 @@ class Pages:
         self._failures = 0
         return row
 
-    def _is_gone(self, answer: Answer, doing: str) -> bool:
-        if answer.status == 204:
-            return True
-        # A 404 of something else on the way says nothing about the page.
-        return answer.status == 404 and is_refusal(answer)
-
     def _uncertain(self, doing: str, reason: Exception) -> PageUncertain:
         self._failures += 1
         return PageUncertain(f"no valid answer for {doing}: {reason}. It is sent again in the next run.")
@@ -212,6 +206,11 @@ class Pages:
     def _stop(self, error: SourceError) -> SourceError:
         self._stopped = error
         return error
+
+
+def _is_gone(answer: Answer) -> bool:
+    # A 404 of something else on the way says nothing about the page.
+    return answer.status == 404 and is_refusal(answer)
 
 
 def _digest(row: Json) -> str:

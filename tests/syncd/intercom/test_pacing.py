@@ -369,3 +369,5 @@ async def test_cancelled_wait_does_not_block_the_queue() -> None:
     await Paced(transport, pacer).send(get("/next"))
 
     assert [path for path, _ in transport.came] == ["/first", "/next"]
+    await asyncio.sleep(0.01)
+    assert asyncio.all_tasks() == {asyncio.current_task()}

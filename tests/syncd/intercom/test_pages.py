@@ -344,6 +344,16 @@ async def test_not_found_of_something_else_is_no_proof() -> None:
         await Pages(workspace, source_id=44).delete("21", "a.md")
 
 
+async def test_empty_success_is_no_proof() -> None:
+    """Networks answer 204 to test whether somebody is there."""
+    workspace = Workspace()
+    workspace.page(id="21", external_id="a.md")
+    workspace.faults.append(Answer(status=204))
+
+    with pytest.raises(PageUncertain):
+        await Pages(workspace, source_id=44).delete("21", "a.md")
+
+
 @pytest.mark.parametrize("foreign", [{"source_id": 45}, {"external_id": "b.md"}, {"external_id": None}])
 async def test_foreign_page_is_never_deleted(foreign: dict[str, object]) -> None:
     """A state that was edited or restored may name any id."""
