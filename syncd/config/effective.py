@@ -8,8 +8,8 @@ from typing import Any
 
 from syncd.config.load import Loaded
 from syncd.config.model import SourceConfig, UncheckedSettings
-from syncd.config.problem import Steps, dotted
-from syncd.config.tree import Scalar, Table, follow
+from syncd.config.problem import dotted
+from syncd.config.tree import Scalar, Steps, Table, follow
 
 HIDDEN = "***"
 

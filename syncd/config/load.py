@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from platformdirs import user_config_path
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from syncd.config import address
 from syncd.config.model import Common, Config, SettingsModel, SourceConfig, UncheckedSettings
-from syncd.config.problem import Explainer, Problem, Steps, config_error, dotted
+from syncd.config.problem import Explainer, Problem, config_error, dotted, unfilled
 from syncd.config.rules import violations
+from syncd.config.secret import secrets_in
 from syncd.config.token import readable_by_others
-from syncd.config.tree import Array, Node, Scalar, Table, Unreadable, follow, parse, plain
+from syncd.config.tree import Array, Node, Scalar, Steps, Table, Unreadable, follow, parse, plain
 from syncd.config.variables import fill, is_reference
 from syncd.errors import ConfigError, SourceError
 
@@ -295,9 +296,9 @@ def _variable_for(path: Steps) -> str:
 def _checked(config: Config, tree: Table) -> Iterator[Problem]:
     for path, why in violations(config):
         node, _ = follow(tree, path)
-        yield Problem(place=node.place, setting=dotted(path), message=why)
+        yield Problem(place=node.place, setting=dotted(path), message=unfilled(why, node))
     for index, source in enumerate(config.sources):
-        for path in _secret_paths(source.settings, ("sources", index, "settings")):
+        for path, _ in secrets_in(source.settings, ("sources", index, "settings")):
             node, known = follow(tree, path)
             if known == len(path):
                 yield from _literal(node, path)
@@ -311,20 +312,6 @@ def _checked(config: Config, tree: Table) -> Iterator[Problem]:
             message="a password must not stand in this file; put it into an environment variable "
             "and write ${DATABASE_PASSWORD}",
         )
-
-
-def _secret_paths(value: object, path: Steps) -> Iterator[Steps]:
-    if isinstance(value, SecretStr):
-        yield path
-    elif isinstance(value, BaseModel):
-        for name, field in type(value).model_fields.items():
-            yield from _secret_paths(getattr(value, name), (*path, field.alias or name))
-    elif isinstance(value, dict):
-        for name, child in value.items():
-            yield from _secret_paths(child, (*path, str(name)))
-    elif isinstance(value, list | tuple):
-        for index, child in enumerate(value):
-            yield from _secret_paths(child, (*path, index))
 
 
 def _warnings(config: Config) -> Iterator[str]:

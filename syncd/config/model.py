@@ -7,12 +7,10 @@ file; durations are seconds and sizes are bytes here.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -20,8 +18,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     PrivateAttr,
     SecretStr,
     SerializeAsAny,
@@ -29,38 +25,16 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import core_schema
 
 from syncd.config import address
+from syncd.config.pattern import Matching
 from syncd.config.quantity import Bytes, Seconds
 from syncd.config.schedule import ScheduleSetting
+from syncd.config.secret import secrets_in
 from syncd.config.token import FileToken, GivenToken, Token
 from syncd.errors import ConfigError
 
 MAX_ID = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Matching:
-    """Marks a text that matches a pattern, which the JSON Schema shows; else the message is `must`."""
-
-    pattern: str
-    must: str
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return handler(schema) | {"pattern": self.pattern}
-
-    def _check(self, value: str) -> str:
-        if not re.search(self.pattern, value) or value.endswith("\n"):
-            raise ValueError(f"{self.must}, not {value!r}")
-        return value
 
 
 class Section(BaseModel):
@@ -406,7 +380,7 @@ class Config(Section):
 
     def secrets(self) -> frozenset[str]:
         """Every secret value that is known now: what no log, message or page may show."""
-        found = {secret for section in self._sections() for secret in _secrets_in(section)}
+        found = {secret for section in self._sections() for _, secret in secrets_in(section)}
         if (database := address.password(str(self.state))) is not None:
             found.add(database)
         with suppress(ConfigError):  # whoever needs the token gets that error
@@ -415,17 +389,3 @@ class Config(Section):
 
     def _sections(self) -> Iterable[BaseModel]:
         return (self.intercom, *(source.settings for source in self.sources))
-
-
-def _secrets_in(value: object) -> Iterator[str]:
-    if isinstance(value, SecretStr):
-        yield value.get_secret_value()
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _secrets_in(getattr(value, name))
-    elif isinstance(value, dict):
-        for child in value.values():
-            yield from _secrets_in(child)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for child in value:
-            yield from _secrets_in(child)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,11 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from syncd.config.model import Config, SettingsModel, SourceConfig
-from syncd.config.tree import Array, Node, Place, Scalar, Table, follow, plain
+from syncd.config.tree import Array, Node, Place, Scalar, Steps, Table, follow, plain
 from syncd.errors import ConfigError
 
-Steps = tuple[str | int, ...]
-
 _SHOWN = 3
+_USERINFO = re.compile(r"://[^\s/@'\"]+@")
 _WANTED = {
     "string_type": "text",
     "path_type": "text",
@@ -139,6 +139,13 @@ def dotted(path: Steps) -> str:
     return parts
 
 
+def unfilled(message: str, node: Node) -> str:
+    """Return a message with what the file says in place of what a variable holds."""
+    if isinstance(node, Scalar) and node.variables and isinstance(node.value, str) and node.value:
+        return message.replace(repr(node.value), repr(node.text)).replace(node.value, node.text)
+    return message
+
+
 def similar(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that was probably meant."""
     by_lower = {name.lower(): name for name in known}
@@ -150,6 +157,7 @@ def _line(path: Path, problem: Problem) -> str:
     text = (
         f"{where}: {problem.setting}: {problem.message}" if problem.setting else f"{where}: {problem.message}"
     )
+    text = _USERINFO.sub("://***@", text)
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
@@ -157,7 +165,7 @@ def _wrong(error: Mapping[str, Any], node: Node, *, secret: bool) -> str:
     kind: str = error["type"]
     context: Mapping[str, Any] = error.get("ctx", {})
     if kind == "value_error":
-        return "is not what it must be" if secret else str(context["error"])
+        return "is not what it must be" if secret else unfilled(str(context["error"]), node)
     if secret:
         return "must be a reference to an environment variable, such as ${NAME}"
     if isinstance(node, Scalar) and node.value is None and (kind in _WANTED or kind in _CHOICE):

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from syncd.config import address
 from syncd.config.model import Config, IntercomConfig, SourceConfig
-
-Steps = tuple[str | int, ...]
+from syncd.config.tree import Steps
 
 
 def violations(config: Config) -> Iterator[tuple[Steps, str]]:

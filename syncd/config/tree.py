@@ -72,6 +72,8 @@ class Array:
 
 
 Node = Scalar | Table | Array
+Steps = tuple[str | int, ...]
+"""The way from the top of a tree to a node: keys, and indexes counted from 0."""
 
 
 class Unreadable(Exception):
@@ -117,7 +119,7 @@ def plain(node: Node) -> object:
     return node.value
 
 
-def follow(node: Node, path: tuple[str | int, ...]) -> tuple[Node, int]:
+def follow(node: Node, path: Steps) -> tuple[Node, int]:
     """Return the deepest node along a path, and how many steps of the path lead to it."""
     for steps, step in enumerate(path):
         child: Node | None = None

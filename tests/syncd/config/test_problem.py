@@ -306,9 +306,23 @@ def test_several_problems_are_three_lines_and_a_count(read: Read) -> None:
     assert lines[-1].endswith("must be true or false, not the text 'y' (and 2 more)")
 
 
-def test_secret_values_never_stand_in_a_message(read: Read) -> None:
-    """An error shows what the file says, not what a variable holds."""
-    text = ONE % 'depth: "${SECRET}", login: { user: 1, password: "${SECRET}" }'
-    with pytest.raises(ConfigError) as caught:
-        read(text, SECRET="hunter2-canary")
-    assert "canary" not in str(caught.value)
+@pytest.mark.parametrize(
+    "text",
+    [
+        ONE % 'depth: "${SECRET}", login: { user: 1, password: "${SECRET}" }',
+        "state: ${SECRET}\n" + ONE % "depth: 1",
+        "intercom: { base_url: '${SECRET}' }\n" + ONE % "depth: 1",
+        ONE % 'page_url: "${SECRET}"',
+        ONE % 'schedule: "${SECRET}"',
+        ONE % 'locale: "${SECRET}"',
+        ONE.replace("https://a.acme.com", "http://${SECRET}") % "depth: 1",
+        ONE.replace("https://a.acme.com", "https://me:hunter2-canary@a.acme.com") % "depth: 1",
+        "state: mysql://me:hunter2-canary@h/d\n" + ONE % "depth: 1",
+    ],
+)
+def test_secret_values_never_stand_in_a_message(read: Read, text: str) -> None:
+    """An error shows what the file says, not what a variable holds, and no user part of a URL."""
+    for secret in ("hunter2-canary", "mysql://u:hunter2-canary@h/d"):
+        with pytest.raises(ConfigError) as caught:
+            read(text, SECRET=secret)
+        assert "canary" not in str(caught.value)
