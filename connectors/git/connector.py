@@ -1,0 +1,295 @@
+"""A branch of a Git repository as a source: every run is about one commit.
+
+The external id of a file is its path relative to the root, its version the id of its blob, and the
+revision the id of the root's tree with a fingerprint of the settings: whatever happens in the
+repository outside of the root, the run ends after the fetch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
+
+from connectors.files import FileSettings, Selection, check_size, decode, external_id, media_type
+from connectors.git.address import Way, check_branch, check_root, is_loopback, way
+from connectors.git.command import Batch, Git, GitFailed, GitTimeout
+from connectors.git.repository import Pin, Repository
+from syncd.connector import Connector, Context, Snapshot
+from syncd.errors import ItemError, ListingIncomplete, SourceUnavailable
+from syncd.model import Document, Item, Unlisted
+
+_LINK: Final = "120000"
+_SUBMODULE: Final = "160000"
+
+
+class GitSettings(FileSettings):
+    """A branch of a Git repository whose files are the pages."""
+
+    allow_local: bool = Field(
+        default=False,
+        description="Allow `url` to be a path, a bundle, or plain http to a loopback address.",
+    )
+    url: str = Field(
+        max_length=2000,
+        description="https://host/path.git, ssh://host/path.git or git@host:path.git, without a token in it.",
+    )
+    branch: Annotated[str, AfterValidator(check_branch)] | None = Field(
+        default=None,
+        description="The branch; if left out, the one that the repository calls its default.",
+    )
+    root: Annotated[str, AfterValidator(check_root)] = Field(
+        default="",
+        description="The folder of the repository that holds the pages, such as docs; else all of it.",
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        description="For https: a token that may read the repository, as ${VARIABLE}.",
+    )
+    token_file: Path | None = Field(
+        default=None,
+        description="A file that holds the token, read at each run; relative to the configuration file.",
+    )
+    username: str = Field(
+        default="x-access-token",
+        pattern=r"^[^:\x00-\x20\x7f]+$",
+        description="Sent with the token; GitHub and GitLab take any, Bitbucket wants x-token-auth.",
+    )
+    ssh_key: Path | None = Field(
+        default=None,
+        description="For ssh: the private key; else those that ssh finds by itself.",
+    )
+    known_hosts: Path | None = Field(
+        default=None,
+        description="For ssh: the file with the server's public key; else the user's own. Unknown: refused.",
+    )
+    time_limit_s: int = Field(
+        default=600, ge=1, le=86_400, description="Seconds that one git command may take."
+    )
+    max_repository_bytes: int = Field(
+        default=5_000_000_000, ge=1_000_000, description="Size that the copy in the cache may grow to."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str, info: ValidationInfo) -> str:
+        reached = way(url)
+        local = reached is Way.LOCAL or (reached is Way.HTTP and is_loopback(url))
+        if reached is Way.HTTP and not local:
+            raise ValueError(
+                "must begin with https://; plain http would show the pages to everyone on the way"
+            )
+        if local and not info.data.get("allow_local"):
+            raise ValueError("is on this machine; set 'allow_local: true' if that is intended")
+        return url
+
+    @model_validator(mode="after")
+    def _check_credentials(self) -> GitSettings:
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("the token is given twice; keep either 'token' or 'token_file'")
+        if (self.token or self.token_file) and way(self.url) not in (Way.HTTPS, Way.HTTP):
+            raise ValueError("a token is for https addresses; ssh uses keys, see 'ssh_key'")
+        return self
+
+
+def open_connector(settings: GitSettings, context: Context) -> Connector:
+    """Return a connector for one branch; nothing is fetched yet."""
+    return GitConnector(settings, context)
+
+
+class GitConnector:
+    """One branch of a repository (a Connector)."""
+
+    def __init__(self, settings: GitSettings, context: Context) -> None:
+        self._settings = settings
+        self._context = context
+        self._way = way(settings.url)
+        local = self._way is Way.LOCAL and "://" not in settings.url
+        path = context.base / Path(settings.url).expanduser() if local else None
+        self._url = settings.url if path is None else os.path.abspath(path)
+
+    @contextmanager
+    def open(self) -> Iterator[Snapshot]:
+        """Fetch the branch, and hold on to the commit that it is at now."""
+        settings = self._settings
+        if self._way is Way.LOCAL and not Path(self._url.removeprefix("file://")).exists():
+            raise SourceUnavailable(
+                f"{self._url}: there is no such repository; nothing was sent or deleted. Correct 'url'."
+            )
+        git = Git(
+            Repository.folder(self._context.cache),
+            protocols=self._protocols(),
+            time_limit_s=settings.time_limit_s,
+            max_bytes=settings.max_repository_bytes,
+            authorization=self._authorization(),
+            ssh_options=self._ssh_options(),
+        )
+        partial = self._way is not Way.LOCAL
+        repository = Repository(self._context.cache, self._url, settings.branch, git, partial=partial)
+        repository.update()
+        with closing(Commit(self._url, repository, settings)) as commit:
+            yield commit
+
+    def _protocols(self) -> Sequence[str]:
+        return ["https", "ssh", *([self._way] if self._settings.allow_local else [])]
+
+    def _authorization(self) -> tuple[str, str, str] | None:
+        settings = self._settings
+        if settings.token is not None:
+            token = settings.token.get_secret_value().strip()
+        elif settings.token_file is not None:
+            file = self._context.base / settings.token_file.expanduser()
+            try:
+                token = file.read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "not text"
+                raise SourceUnavailable(
+                    f"{self._url}: the token file {file} cannot be read: {reason}; "
+                    "nothing was sent or deleted."
+                ) from error
+        else:
+            return None
+        if not token or not token.isprintable():
+            raise SourceUnavailable(
+                f"{self._url}: the token is empty or holds control characters; nothing was sent or deleted."
+            )
+        return self._url, settings.username, token
+
+    def _ssh_options(self) -> list[str]:
+        """ssh_config(5): keys only, known servers only, nothing forwarded, no questions."""
+        options = ["BatchMode=yes", "StrictHostKeyChecking=yes", "ForwardAgent=no", "ClearAllForwardings=yes"]
+        settings, base = self._settings, self._context.base
+        if settings.known_hosts is not None:
+            options.append(f'UserKnownHostsFile="{base / settings.known_hosts.expanduser()}"')
+        arguments = [part for option in options for part in ("-o", option)]
+        if settings.ssh_key is not None:
+            arguments += ["-o", "IdentitiesOnly=yes", "-i", str(base / settings.ssh_key.expanduser())]
+        return arguments
+
+
+class Commit(Snapshot):
+    """One commit of a repository, from the root on."""
+
+    def __init__(self, url: str, repository: Repository, settings: GitSettings) -> None:
+        self._url = url
+        self._repository = repository
+        self._settings = settings
+        self._selection = Selection(settings)
+        self._batch: Batch | None = None
+        self._pin = self._pinned()
+        repository.remember(self._pin)
+
+    @property
+    def revision(self) -> str:
+        """Id of the root's tree, and a fingerprint of the settings that decide what is listed."""
+        settings = self._settings
+        listed = [settings.root, settings.include, settings.exclude, settings.max_file_bytes]
+        fingerprint = hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:12]
+        return f"{self._pin.tree}-{fingerprint}"
+
+    @property
+    def identity(self) -> str:
+        """The address of the repository."""
+        return self._url
+
+    def items(self) -> Iterator[Item | Unlisted]:
+        """Name every file of the commit that is to be a page.
+
+        Symbolic links and submodules are skipped, as is what a pattern leaves out; each is named.
+        """
+        included = self._selection.included.match
+        excluded = self._selection.excluded.match
+        try:
+            for mode, blob, name in self._repository.entries(self._pin.tree):
+                path = external_id(name)
+                if mode == _SUBMODULE:
+                    if not excluded(path):
+                        yield Unlisted(path + "/", "a submodule; submodules are not fetched", skipped=True)
+                elif not included(path):
+                    # A link to a folder has no extension as a rule; pages may be expected behind it.
+                    if mode == _LINK and "." not in path.rpartition("/")[2] and not excluded(path):
+                        yield Unlisted(path, "a symbolic link; links are not followed", skipped=True)
+                elif excluded(path):
+                    yield Unlisted(path, self._selection.reason(path), skipped=True)
+                elif mode == _LINK:
+                    yield Unlisted(path, "a symbolic link; links are not followed", skipped=True)
+                else:
+                    yield Item(path, blob, path)
+        except GitFailed as error:
+            self._repository.distrust()
+            raise ListingIncomplete(
+                f"{self._url}: the listing broke off: {error.text}; nothing is deleted. "
+                "The next run makes a new copy."
+            ) from error
+
+    def removed(self, since: str) -> Iterable[str]:
+        """Ids of the files that were removed by commits after `since`, if those descend from it."""
+        tree, _, _ = since.partition("-")
+        if since.removeprefix(tree) != self.revision.removeprefix(self._pin.tree):
+            return ()
+        return map(external_id, self._repository.removed(tree, self._pin))
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        """Fetch the contents of these files in one request: one by one takes three requests each."""
+        self._repository.fetch(item.version for item in items)
+
+    def read(self, item: Item) -> Document:
+        """Read one file of the commit."""
+        try:
+            found = self._objects().read(item.version, most_bytes=self._settings.max_file_bytes)
+        except GitFailed as error:
+            self.close()
+            if isinstance(error, GitTimeout) or "promisor" in error.text or "could not fetch" in error.text:
+                raise SourceUnavailable(
+                    f"{self._url}: the file {item.path} could not be fetched: {error.text}. "
+                    "Check the address and the network."
+                ) from error
+            self._repository.distrust()
+            raise ItemError(
+                f"{item.path}: the copy in the cache is damaged: {error.text}; the next run makes a new one"
+            ) from error
+        if found is None or found.kind != "blob":
+            raise ItemError(f"{item.path}: the repository does not have the content of this file")
+        try:
+            check_size(found.size_bytes, self._settings)
+            body = decode(found.content or b"")
+        except ItemError as error:
+            raise ItemError(f"{item.path}: {error}") from error
+        return Document(
+            external_id=item.external_id,
+            version=item.version,
+            path=item.path,
+            body=body,
+            media_type=media_type(item.path),
+            updated_at=self._pin.at,
+        )
+
+    def close(self) -> None:
+        """End the process that gives the contents."""
+        if self._batch is not None:
+            self._batch.close()
+            self._batch = None
+
+    def _objects(self) -> Batch:
+        if self._batch is None:
+            self._batch = self._repository.batch()
+        return self._batch
+
+    def _pinned(self) -> Pin:
+        try:
+            return self._repository.pin(self._objects(), self._settings.root)
+        except GitFailed as error:
+            self.close()
+            self._repository.distrust()
+            raise SourceUnavailable(
+                f"{self._url}: {error.text}; nothing was sent or deleted. The next run makes a new copy."
+            ) from error
+        except SourceUnavailable:
+            self.close()
+            raise
