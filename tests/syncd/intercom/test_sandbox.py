@@ -127,13 +127,13 @@ async def test_deleted_source_is_not_made_anew() -> None:
 
 
 async def test_limit_is_kept_without_a_refusal() -> None:
-    """Windows of two seconds with sixty requests, two hundred to send, sixteen at once."""
+    """Windows of two seconds with sixty requests, a hundred and thirty to send, sixteen at once."""
     with serving(Sandbox(switches=Switches(rate_limit=60, rate_window_s=2))) as running:
         async with stack(running) as counted:
             transport = retrying(counted)
             source = await ImportSources(transport).find_or_create(URL)
             pages = Pages(transport, source_id=source.id)
-            numbers = iter(range(200))
+            numbers = iter(range(130))
 
             async def worker() -> None:
                 for number in numbers:
@@ -142,7 +142,7 @@ async def test_limit_is_kept_without_a_refusal() -> None:
             await asyncio.gather(*(worker() for _ in range(16)))
 
         statuses = [exchange.answer.status for exchange in running.requests if exchange.answer]
-        assert statuses == [200] * 202
+        assert statuses == [200] * 132
 
 
 async def test_requests_match_the_description() -> None:
