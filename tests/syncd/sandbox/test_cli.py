@@ -69,6 +69,8 @@ def test_tokens_come_from_a_file_or_the_environment(tmp_path: Path) -> None:
         assert ask(url, "GET", PAGES, Authorization="Bearer alpha").status == 429
         assert ask(url, "POST", SOURCES, body, Authorization="Bearer beta").status == 403
         assert ask(url, "GET", PAGES, Authorization="Bearer gamma").status == 401
+    with _started("--rate-limit", "0") as (_, url):
+        assert "X-RateLimit-Limit" not in ask(url, "GET", PAGES).headers
     with _started(SYNCD_SANDBOX_TOKEN="hush") as (_, url):
         assert ask(url, "GET", PAGES, Authorization="Bearer hush").status == 200
         assert ask(url, "GET", PAGES, Authorization="Bearer other").status == 401

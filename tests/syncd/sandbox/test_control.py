@@ -39,6 +39,7 @@ def test_the_requests_and_one_of_them(running: Running) -> None:
     ]
     assert '"external_id": "a.md"' in whole.json["request_body"]
     assert '"id":"1"' in whole.json["answer_body"]
+    assert whole.json["answer_headers"]["X-RateLimit-Limit"] == "1667"
     assert "hush" not in whole.text
     assert ask(running.url, "GET", "/_sandbox/requests/99").status == 404
 

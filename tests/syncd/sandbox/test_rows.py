@@ -818,6 +818,18 @@ def test_row_33_a_body_that_is_no_json_object(raw: bytes) -> None:
     assert (reply.status, reply.code) == (400, "parameter_invalid")
 
 
+@pytest.mark.parametrize("path", ["/ai", "/ai/other", "/ai/other/1", "/ai/external_pages/1/html"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
+def test_row_33_a_path_that_does_not_exist(method: str, path: str) -> None:
+    """404, whatever its last part names elsewhere."""
+    client = Client()
+    client.source()
+    client.page()
+
+    assert client.call(method, path, page_body()).status == 404
+    assert len(client.sandbox.workspace.pages) == 1
+
+
 def test_row_33_half_a_character_is_refused() -> None:
     """JSON can name half of a surrogate pair, which no page can show."""
     client = Client()

@@ -93,6 +93,7 @@ def test_a_page_shows_all_that_fin_would_have(running: Running) -> None:
     ):
         assert shown in text
     assert "Not yet" in text
+    assert '<a href="https://docs.acme.com/a"' in text
     assert f'<iframe sandbox="" src="/pages/{page.id}/html"' in text
 
 
