@@ -28,6 +28,7 @@ _PROLOG_BYTES = 1 << 16
 _ILLEGAL = bytes([*range(9), 11, 12, *range(14, 32)])
 _ROOT = re.compile(rb"<[A-Za-z]")
 _DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_BETWEEN = re.compile(rb"[\s;]")
 _SITE = re.compile(
     r"https?://([A-Za-z0-9.-]+)(?::\d+)?/(?:[a-z]+/)?spaces/([^/\"'<>\s]+)/pages/(?:edit-v2/)?(\d+)"
 )
@@ -53,13 +54,12 @@ CREATE INDEX attachment_content ON attachment (content);
 
 
 def build_index(file: IO[bytes], path: Path, name: str) -> None:
-    """Read an entities.xml and write its index to `path`.
+    """Read an entities.xml and write its index to `path`, an empty file.
 
     Raises:
         ListingIncomplete: it ends early, or is damaged.
         SourceUnavailable: it is not what an exporter writes.
     """
-    path.unlink(missing_ok=True)
     index = sqlite3.connect(path)
     try:
         index.execute("PRAGMA journal_mode = OFF")
@@ -205,9 +205,7 @@ class _Sieve:
         self._object_cost += len(data)
         if self._text_bytes > BODY_BYTES:
             # Not inside a character, nor inside a reference: what was passed on must stay well-formed.
-            cut = next(
-                (at for at in range(12, len(data)) if data[at] < 128 and b"&" not in data[at - 12 : at]), 0
-            )
+            cut = _safe_cut(data)
             data = data[:cut] if cut else data
             self._cutting = cut > 0
         if self._object_cost > _OBJECT_COST:
@@ -215,6 +213,14 @@ class _Sieve:
                 f"{self._name} holds an object of more than {_OBJECT_COST >> 20} MB; no exporter writes that."
             )
         out.append(data)
+
+
+def _safe_cut(data: bytes) -> int:
+    """Return where a text may end, neither inside a character nor inside a reference; 0 if nowhere."""
+    after = _BETWEEN.search(data)
+    if after is not None:
+        return after.end()
+    return next((at for at in range(12, len(data)) if data[at] < 128 and b"&" not in data[at - 12 : at]), 0)
 
 
 def _store(node: etree._Element, index: sqlite3.Connection) -> None:

@@ -237,9 +237,9 @@ class Writer:
             target = place.target
             href = target.external_id
             self.asked.targets[href] = target.external_id
-            if not text.strip() or (
-                address and _TAG.sub("", text).strip() in (address, escape(address, quote=False))
-            ):
+            shown = _TAG.sub("", text).strip()
+            if not shown or shown in (address, escape(address, quote=False)) or _PICTURE.fullmatch(shown):
+                # A bare address, or a picture without a description, says less than the page's title.
                 text = escape(target.title, quote=False)
             if place.fragment:
                 href += "#" + anchor(place.fragment, target.title)

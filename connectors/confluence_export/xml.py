@@ -94,6 +94,7 @@ class XmlExport:
             for old in folder.glob("entities-*.db*"):
                 old.unlink(missing_ok=True)
             written = path.with_name(path.name + ".new")
+            written.unlink(missing_ok=True)
             written.touch(mode=0o600)
             try:
                 with archive.open(self._entities) as file:
