@@ -95,19 +95,24 @@ def judge(
         return Verdict(deletes=tuple(gone))
     kind, reason = held
     digest = set_digest(candidate.external_id for candidate in missing)
-    approved = hold is not None and _approves(hold, missing, now)
-    if approved:
+    # No absence is counted while a source lists nothing, so nothing is proved there, or old enough for an
+    # approval. But the hold is that old, and it ends with the first listing that names anything.
+    still_empty = hold is not None and hold.kind == kind == "empty" and hold.digest == digest
+    if hold is not None and _approves(hold, missing, now, same=still_empty):
+        if still_empty:
+            gone = _emptied(missing, hold, policy, now)
         return Verdict(deletes=tuple(gone), hold=hold)
-    kept = hold is not None and hold.kind == kind
+    # An approval is for the set that a person saw: it ends when the set turns out to be another one.
+    same = hold if hold is not None and hold.digest == digest else None
     waiting = Hold(
         kind=kind,
         count=len(missing),
         digest=digest,
         reason=reason,
-        since=hold.since if kept and hold is not None else now,
-        approved=hold.approved if hold is not None else None,
-        approved_until=hold.approved_until if hold is not None else None,
-        approved_by=hold.approved_by if hold is not None else None,
+        since=hold.since if hold is not None and hold.kind == kind else now,
+        approved=same.approved if same is not None else None,
+        approved_until=same.approved_until if same is not None else None,
+        approved_by=same.approved_by if same is not None else None,
     )
     return Verdict(hold=waiting, suspicious=reason if kind == "empty" else None)
 
@@ -140,10 +145,21 @@ def _reason_to_hold(
     return None
 
 
-def _approves(hold: Hold, missing: Sequence[Candidate], now: float) -> bool:
+def _approves(hold: Hold, missing: Sequence[Candidate], now: float, *, same: bool) -> bool:
     """Whether the approval is alive and covers this set: at most its ceiling, and no page that was not
-    already missing when it was given."""
+    already missing when it was given. `same`: the set is known to be the one that is held."""
     if hold.approved is None or hold.approved_until is None or now > hold.approved_until:
         return False
     given_at = hold.approved_until - APPROVAL_LIFE_S
-    return len(missing) <= hold.approved and all(candidate.since <= given_at for candidate in missing)
+    return len(missing) <= hold.approved and (
+        same or all(candidate.since <= given_at for candidate in missing)
+    )
+
+
+def _emptied(missing: Sequence[Candidate], hold: Hold, policy: Policy, now: float) -> list[Candidate]:
+    """The pages of a source that a person declared empty, once it has been so for long enough."""
+    empty_for_s = now - hold.since
+    if empty_for_s < policy.min_absence_s:
+        return []
+    evidence = f"the source lists nothing for {empty_for_s:.0f} s, approved by {hold.approved_by}"
+    return [candidate._replace(evidence=evidence) for candidate in missing]

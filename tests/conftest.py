@@ -1,0 +1,243 @@
+"""A place to try the installed command in: a folder of pages, a configuration, and a sandbox over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from syncd.cli import run
+from syncd.sandbox import Exchange, Page, Running, Sandbox, serving
+
+TOKEN = "canary-token-8d41f0"
+"""What the sandbox is told; it must never show up anywhere else."""
+
+MAIN = "from syncd.cli import main; main()"
+
+URL = "https://handbook.example.com"
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What it printed, which is one JSON document."""
+        value = json.loads(self.out)
+        assert isinstance(value, dict)
+        return value
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The one source of a sync's or plan's document."""
+        (source,) = self.document["sources"]
+        assert isinstance(source, dict)
+        return source
+
+
+@dataclass
+class Workplace:
+    """A folder with `docs`, `syncd.yaml` and the state file, and the sandbox that it is synced to.
+
+    Attributes:
+        settings: of the one source, as in the configuration; a test changes what matters to it.
+    """
+
+    home: Path
+    running: Running
+    settings: dict[str, Any] = field(default_factory=dict)
+    intercom: dict[str, Any] = field(default_factory=dict)
+    _seen: int = 0
+
+    def __post_init__(self) -> None:
+        self.docs.mkdir()
+        self.settings = {
+            "name": "handbook",
+            "connector": "filesystem",
+            "root": "docs",
+            "import_source": {"url": URL},
+            "page_url": URL + "/{slug}",
+            "deletions": {"confirm": 2, "min_absence": "0s"},
+        }
+        self.intercom = {"token": "${SYNCD_TEST_TOKEN}", "base_url": self.running.url}
+        self.configure()
+
+    @property
+    def docs(self) -> Path:
+        return self.home / "docs"
+
+    @property
+    def config(self) -> Path:
+        return self.home / "syncd.yaml"
+
+    @property
+    def state(self) -> Path:
+        return self.home / "syncd.db"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            "SYNCD_TEST_TOKEN": TOKEN,
+            "CACHE_DIRECTORY": str(self.home / "cache"),
+        }
+
+    def configure(self, **settings: Any) -> None:
+        """Write the configuration, with these settings of the source changed."""
+        self.settings.update(settings)
+        self.config.write_text(
+            yaml.safe_dump({"intercom": self.intercom, "sources": [self.settings]}, allow_unicode=True),
+            encoding="utf-8",
+        )
+
+    def write(self, files: Mapping[str, str | bytes]) -> None:
+        """Write files below the root, and wait until their times of change have passed."""
+        for name, content in files.items():
+            path = self.docs / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        time.sleep(0.02)
+
+    def remove(self, *names: str) -> None:
+        for name in names:
+            (self.docs / name).unlink()
+
+    def run(self, *arguments: str) -> Done:
+        """Run a command in this process."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            _environment(self.environment),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = run([*arguments, "-c", str(self.config)])
+        return Done(code, out.getvalue(), err.getvalue())
+
+    def sync(self, *arguments: str) -> dict[str, Any]:
+        """Sync, check that exit code and result agree, and return what is told of the source."""
+        done = self.run("sync", "--json", *arguments)
+        source = done.source
+        expected = {"ok": {0}, "partial": {3}, "held": {7}, "failed": {2, 5, 6}}[source["result"]]
+        assert done.code in expected, done
+        return source
+
+    def plan(self, *arguments: str) -> dict[str, Any]:
+        return self.run("plan", "--json", *arguments).document
+
+    def process(self, *arguments: str, **options: Any) -> Done:
+        """Run a command as a process of its own."""
+        done = subprocess.run(
+            [sys.executable, "-c", MAIN, *arguments],
+            cwd=self.home,
+            env={**self.environment, **options.pop("env", {})},
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=60,
+            check=False,
+            **options,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command as a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-c", MAIN, *arguments],
+            cwd=self.home,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def exchanges(self) -> list[Exchange]:
+        """What was sent since the last call."""
+        met = self.running.requests
+        new, self._seen = met[self._seen :], len(met)
+        return new
+
+    def writes(self) -> list[tuple[str, str]]:
+        """(method, external_id) of each write to a page since the last call, in order."""
+        return [
+            (exchange.request.method, external_id_of(exchange))
+            for exchange in self.exchanges()
+            if exchange.request.method != "GET" and exchange.request.path.startswith("/ai/external_pages")
+        ]
+
+    def pages(self) -> dict[str, Page]:
+        """What the source's import source holds, by external id."""
+        sources = {source.id for source in self.running.workspace.sources if source.url == URL}
+        return {page.external_id: page for page in self.running.workspace.pages if page.source_id in sources}
+
+
+def external_id_of(exchange: Exchange) -> str:
+    """The page that a write is about."""
+    if exchange.request.body:
+        return str(json.loads(exchange.request.body)["external_id"])
+    assert exchange.answer is not None
+    return str(json.loads(exchange.answer.body).get("external_id"))
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def without_privileges(folder: Path) -> Iterator[None]:
+    """Be a user whom permissions bind while the context lasts, who owns all below the folder."""
+    if os.geteuid() != 0:
+        yield
+        return
+    nobody = 65534
+    for path in [folder, *folder.rglob("*")]:
+        os.chown(path, nobody, nobody, follow_symlinks=False)
+    os.seteuid(nobody)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    """A sandbox that takes the one token."""
+    with serving(Sandbox(tokens=[TOKEN])) as running:
+        yield running
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, running: Running) -> Workplace:
+    """A place with an empty `docs` folder."""
+    return Workplace(tmp_path, running)
+
+
+@pytest.fixture
+def open_workplace(running: Running) -> Iterator[Workplace]:
+    """The same where a user without privileges gets to it, too."""
+    with tempfile.TemporaryDirectory(prefix="syncd-test-") as folder:
+        yield Workplace(Path(folder), running)
