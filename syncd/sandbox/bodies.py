@@ -43,8 +43,7 @@ class Version:
             return cls(None)
         if name not in _NUMBERED:
             raise Problem(400, "intercom_version_invalid", "The requested version could not be found")
-        major, minor = name.split(".")
-        number = (int(major), int(minor))
+        number = _pair(name)
         if number < _FIRST_WITH_AI_CONTENT:
             raise Problem(
                 400,
@@ -75,13 +74,12 @@ class Bodies:
     def __init__(self, switches: Switches) -> None:
         self.switches = switches
         since = switches.rules_2_17_since
-        # A version that does not exist yet: the rules never hold.
-        self._new_rules_since = Version.named(since).number if since in _NUMBERED else (99, 0)
+        # Of a version that does not exist the rules never hold.
+        self._new_rules_since = _pair(since) if since in _NUMBERED else (99, 0)
 
     def new_rules(self, version: Version) -> bool:
         """Whether 2.17's rules hold; Preview is described with the old ones."""
-        since = self._new_rules_since
-        return version.number is not None and since is not None and version.number >= since
+        return version.number is not None and version.number >= self._new_rules_since
 
     def source(self, body: bytes, *, create: bool, version: Version) -> SourceBody:
         """Read the body of a POST or PUT of an import source."""
@@ -246,6 +244,11 @@ def is_public(url: str) -> bool:
         and _DOMAIN.match(ascii_host) is not None
         and not ascii_host.endswith(_PRIVATE_SUFFIXES)
     )
+
+
+def _pair(version: str) -> tuple[int, int]:
+    major, _, minor = version.partition(".")
+    return int(major), int(minor)
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -16,7 +16,7 @@ kinds     `503`            any status from 400 to 599, answered before anything 
           `slow=2s`        applied and answered after that time; `slow=100ms-300ms` for a range
 filters   `POST`           a method; `WRITE` for all but GET
           `pages`, `sources`   by path
-          `id=guide-*`     by the page's external_id, where `*` and `?` stand for any text; the last part
+          `id=guide-*`     by the external_id in the body; `*` is any text, `?` one character; the last part
 when      `3`, `3-5`       the third matching request; the third to the fifth
           `every=10`       each tenth
           `p=0.02`         with this probability
@@ -64,8 +64,8 @@ class Fault:
 
     spec: str
     kind: str
+    after: bool
     status: int = 0
-    after: bool = False
     delay_s: tuple[float, float] = (0.0, 0.0)
     method: str | None = None
     resource: str | None = None
@@ -97,7 +97,9 @@ class Fault:
             return False
         if self.resource is not None and not request.path.startswith(_RESOURCES[self.resource]):
             return False
-        return self.external_id is None or fnmatchcase(_external_id(request), self.external_id)
+        return self.external_id is None or fnmatchcase(
+            _external_id(request), self.external_id.replace("[", "[[]")
+        )
 
 
 class Faults:

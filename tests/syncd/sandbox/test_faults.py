@@ -73,6 +73,7 @@ def test_counting_is_for_each_rule_and_of_what_it_matches() -> None:
         ("guide-*", "api", False),
         ("a:b/*.md", "a:b/c.md", True),
         ("A", "a", False),
+        ("[en]/?.md", "[en]/a.md", True),
     ],
 )
 def test_a_rule_for_an_external_id(glob: str, external_id: str, strikes: bool) -> None:
