@@ -50,6 +50,7 @@ class Plan:
         forgotten: external ids of rows that never were published and whose item is gone.
         missing: rows with a page in Intercom that a complete listing did not name.
         gone: those of `missing` whose absence is proved, by two listings or by the origin itself.
+        unseen: how many rows with a page in Intercom lie in a scope that could not be seen.
     """
 
     tasks: tuple[Task, ...] = ()
@@ -60,6 +61,7 @@ class Plan:
     forgotten: tuple[str, ...] = ()
     missing: tuple[Candidate, ...] = ()
     gone: tuple[Candidate, ...] = ()
+    unseen: int = 0
 
 
 def make_listing(entries: Iterable[Item | Unlisted], *, broken: str | None = None) -> Listing:
@@ -151,11 +153,14 @@ def make_plan(
     missing: list[Candidate] = []
     gone: list[Candidate] = []
     forgotten: list[str] = []
+    unseen = 0
+    hidden = [unlisted for unlisted in listing.unlisted if not unlisted.skipped]
     if listing.broken is None:
         for external_id, record in records.items():
             if external_id in listing.items or external_id in listing.clashes:
                 continue
-            if any(u.covers(external_id) and not u.skipped for u in listing.unlisted):
+            if any(scope.covers(external_id) for scope in hidden):
+                unseen += record.may_be_published
                 continue
             if not record.may_be_published:
                 forgotten.append(external_id)
@@ -178,6 +183,7 @@ def make_plan(
         forgotten=tuple(forgotten),
         missing=tuple(missing),
         gone=tuple(gone),
+        unseen=unseen,
     )
 
 

@@ -246,15 +246,18 @@ def _remember(source: Source, run: Run, attempt: Attempt, survey: Survey) -> Non
         and not attempt.tally.failed
         and all(unlisted.skipped for unlisted in listing.unlisted)
     )
+    # While a person has not decided, or some rows were not judged, the origin and the settings count as
+    # those that were there before: what they leave out is still to be asked about.
+    before = attempt.standing
+    kept = waits or plan.unseen > 0
     attempt.standing = replace(
-        attempt.standing,
+        before,
         # Only a run that left nothing open may be skipped by the next one of the same revision.
         revision=attempt.revision if clean else None,
         origin_revision=attempt.revision,
         rules=source.rules_key,
-        # While a person has not decided, the origin counts as the one that was there before.
-        identity=attempt.standing.identity if waits else survey.identity,
-        fingerprint=attempt.standing.fingerprint if waits else source.fingerprint,
+        identity=before.identity if kept else survey.identity,
+        fingerprint=before.fingerprint if kept else source.fingerprint,
         listed=len(listing.items),
         completed_at=run.clock.now(),
     )
