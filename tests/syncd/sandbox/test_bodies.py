@@ -13,8 +13,20 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=5,
 )
-_NAMES = """source_id external_id title html locale url sync_behavior status audience_ids
-    ai_agent_availability fin_availability apply_audience_to_existing_content""".split()
+_NAMES = [
+    "source_id",
+    "external_id",
+    "title",
+    "html",
+    "locale",
+    "url",
+    "sync_behavior",
+    "status",
+    "audience_ids",
+    "ai_agent_availability",
+    "fin_availability",
+    "apply_audience_to_existing_content",
+]
 _FIELDS = st.dictionaries(st.sampled_from(_NAMES), _JSON, max_size=4)
 
 
