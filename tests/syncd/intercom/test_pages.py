@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -142,7 +143,7 @@ DEEP = b"[" * 100_000
         b"[]",
         b"null",
         DEEP,
-        b'{"type": NaN}',
+        json.dumps(a_row(score=float("nan"))).encode(),
         b"\xff\xfe\xfa",
         b'{"type": "list", "data": []}',
         b'{"type": "external_page"}',

@@ -124,6 +124,7 @@ async def test_created_source_is_active_and_has_its_audiences() -> None:
         "audience_ids": [5678],
     }
     assert made.audience_ids == (5678,)
+    assert not workspace.requests[-1].repeatable
 
 
 async def test_lost_creation_is_followed_by_a_look() -> None:
