@@ -26,7 +26,7 @@ from syncd.journal import (
     Uncertain,
     Unchanged,
 )
-from syncd.model import Action, Page, Receipt, Record, RecordState, Report
+from syncd.model import Action, Page, Receipt, Record, RecordState, Report, Unlisted
 from syncd.plan import Task
 
 T = TypeVar("T")
@@ -70,6 +70,10 @@ class StateStore(Protocol):
 
     def records(self, source: str) -> dict[str, Record]:
         """All rows of a source but its tombstones, by external_id."""
+        ...
+
+    def unlisted(self, source: str, entries: Sequence[Unlisted]) -> None:
+        """Remember what the newest listing left out or could not see, in the place of what was before."""
         ...
 
     def standing(self, source: str) -> Standing:
@@ -176,7 +180,7 @@ class Failure:
     def leaves_out(self) -> bool:
         """Whether there is nothing to publish and nothing published: no failure, then."""
         record = self.task.record
-        return isinstance(self.error, EmptyPage) and (record is None or record.page_id is None)
+        return isinstance(self.error, EmptyPage) and (record is None or not record.may_be_published)
 
 
 Change = Upsert | Same | Failure
@@ -385,7 +389,7 @@ class Applier:
                 )
                 self.tally.skipped += 1
             case Failure():
-                await self._park(item.external_id, item.version, change.error)
+                await self._park(item.external_id, item.version, change.error, unsure=_unsure(change.task))
         self._on_done(item.external_id)
 
     async def _upsert(self, change: Upsert) -> None:
@@ -402,7 +406,7 @@ class Applier:
             self.tally.failure(page.external_id, error)
             return
         except PageError as error:
-            await self._park(page.external_id, change.version, error)
+            await self._park(page.external_id, change.version, error, unsure=_unsure(change.task))
             return
         await self._journal.write(
             Sent(
@@ -434,7 +438,7 @@ class Applier:
                 self.tally.failure(external_id, error)
                 return
             except PageError as error:
-                self.tally.failure(external_id, error)
+                await self._park(external_id, "", error)
                 return
         await self._journal.write(
             Deleted(
@@ -447,10 +451,21 @@ class Applier:
         self.tally.deleted += 1
         self._on_done(external_id)
 
-    async def _park(self, external_id: str, version: str, error: PageError) -> None:
-        # An item that could not be read may be readable next time without looking any different.
-        retry = isinstance(error, ItemError)
-        await self._journal.write(
-            Failed(external_id=external_id, version=version, rules=self._rules, error=str(error), retry=retry)
-        )
+    async def _park(self, external_id: str, version: str, error: PageError, *, unsure: bool = False) -> None:
+        if unsure:
+            # In quarantine it would be forgotten that Intercom may show something else than was acknowledged.
+            await self._journal.write(Uncertain(external_id=external_id, error=str(error)))
+        else:
+            # An item that could not be read may be readable next time without looking any different.
+            retry = isinstance(error, ItemError)
+            await self._journal.write(
+                Failed(
+                    external_id=external_id, version=version, rules=self._rules, error=str(error), retry=retry
+                )
+            )
         self.tally.failure(external_id, error)
+
+
+def _unsure(task: Task) -> bool:
+    """Whether an earlier request for the page may have been applied without a word of it."""
+    return task.record is not None and task.record.state in (RecordState.PENDING, RecordState.DELETING)

@@ -169,6 +169,7 @@ class Standing:
         fingerprint: of the settings that decide what is listed, at the last complete run.
         rules: key of the rendering rules at the last complete run.
         listed: items of the last complete listing; None before the first.
+        unlisted: digest of what the last listing left out or could not see, with the reasons.
         completed_at: Unix seconds of the last complete run.
     """
 
@@ -180,6 +181,7 @@ class Standing:
     fingerprint: str | None = None
     rules: str | None = None
     listed: int | None = None
+    unlisted: str | None = None
     completed_at: float | None = None
 
 

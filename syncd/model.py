@@ -210,6 +210,7 @@ class Action(StrEnum):
     DELETE = "delete"
     HOLD = "hold"
     FAIL = "fail"
+    SKIP = "skip"
 
 
 class Result(StrEnum):

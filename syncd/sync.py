@@ -17,9 +17,10 @@ from dataclasses import replace
 from syncd.apply import Applier, Journal, Target, Upsert
 from syncd.changes import changes
 from syncd.connector import Snapshot
+from syncd.digest import set_digest
 from syncd.errors import SourceError, SourceUnavailable
 from syncd.journal import Absent, Entry, Forgotten, Returned
-from syncd.model import Record, RecordState
+from syncd.model import Record, RecordState, Unlisted
 from syncd.outcome import Attempt, Operation, Outcome, sum_up
 from syncd.plan import Plan
 from syncd.survey import Run, Source, Survey, look, opened
@@ -109,6 +110,7 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
     survey = await _look(source, run, snapshot, attempt, {**records, **drifted}, drifted)
     if noticed := _noticed(survey.plan):
         await journal.write(*noticed)
+    await _note_unlisted(source, run, attempt, survey)
     run.progress.planned(source.name, len(survey.plan.tasks))
     try:
         async with aclosing(changes(source, run, snapshot, survey)) as stream:
@@ -207,6 +209,16 @@ def _noticed(plan: Plan) -> list[Entry]:
     entries.extend(Returned(external_id=external_id) for external_id in plan.returned)
     entries.extend(Forgotten(external_id=external_id) for external_id in plan.forgotten)
     return entries
+
+
+async def _note_unlisted(source: Source, run: Run, attempt: Attempt, survey: Survey) -> None:
+    """Keep what the listing did not offer, for people who ask; only when it is not what was kept."""
+    listing = survey.listing
+    entries = [*listing.unlisted, *(Unlisted(clash, reason) for clash, reason in listing.clashes.items())]
+    digest = set_digest(f"{entry.scope}\0{entry.reason}" for entry in entries) if entries else None
+    if digest != attempt.standing.unlisted:
+        await run.keep(run.store.unlisted, source.name, entries)
+        attempt.standing = replace(attempt.standing, unlisted=digest)
 
 
 async def _drift(

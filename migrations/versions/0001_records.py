@@ -111,7 +111,16 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.Text),
         sa.Column("rules", sa.Text),
         sa.Column("listed", sa.Integer),
+        sa.Column("unlisted", sa.Text),
         sa.Column("completed_at", sa.Double),
+    )
+    op.create_table(
+        "unlisted",
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("scope", sa.Text, primary_key=True),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("skipped", sa.Boolean, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "leases",

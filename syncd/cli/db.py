@@ -9,10 +9,12 @@ from pathlib import Path
 import click
 
 from syncd.cli.options import config_option
+from syncd.clock import SystemClock
 from syncd.errors import StateStoreError
 from syncd.state import migrate
 from syncd.state.database import sqlite_path
 from syncd.state.health import Health, examine
+from syncd.state.locks import ProcessLock, lock_path
 from syncd.state.store import SqlStateStore
 
 
@@ -69,7 +71,11 @@ def _backup(state: str, file: Path) -> None:
 def upgrade(state: str) -> str:
     """Bring the schema up to date, and say in one line what was done."""
     before = examine(state).schema
-    with SqlStateStore(state) as store:
+    path = sqlite_path(state)
+    with (
+        ProcessLock(lock_path(path), command="syncd db upgrade", at=SystemClock().now()),
+        SqlStateStore(state) as store,
+    ):
         after = store.schema()
         if before == after:
             return f"state file {store.path} has schema {after}: nothing to do"

@@ -43,16 +43,9 @@ def command(
             names = [source] if source is not None else [one.name for one in loaded.sources]
             lines = [line for name in names for line in left_out(store, name)]
             if as_json:
-                rows = [
-                    {"source": line.source, "external_id": line.external_id, "reason": line.reason}
-                    for line in lines
-                ]
-                print_json({"schema": SCHEMA, "skipped": rows})
+                print_json({"schema": SCHEMA, "skipped": [line._asdict() for line in lines]})
             else:
-                table(
-                    ("source", "page", "why"),
-                    [(line.source, line.external_id, line.reason) for line in lines],
-                )
+                table(("source", "page", "state", "why"), lines)
             return
         found = pages(store, source=source, state=state, search=search, limit=limit + 1)
     more, found = len(found) > limit, found[:limit]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, func, or_, select, union
+from sqlalchemy import Connection, Select, Table, func, or_, select
 
 from syncd.journal import Hold
 from syncd.model import RecordState
-from syncd.state.rows import SKIP
 from syncd.state.store import SqlStateStore
-from syncd.state.tables import holds, outcomes, records, runs, sources
+from syncd.state.tables import holds, outcomes, records, runs, sources, unlisted
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -96,6 +95,20 @@ class PageHistory:
     outcomes: tuple[OutcomeLine, ...]
 
 
+class LeftOut(NamedTuple):
+    """One thing that is not published as the origin has it.
+
+    Attributes:
+        external_id: or the scope that could not be seen.
+        state: skipped, unseen, or the state of the page's row.
+    """
+
+    source: str
+    external_id: str
+    state: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSummary:
     """How one source stands.
@@ -140,29 +153,28 @@ def run_outcomes(store: SqlStateStore, run: int) -> list[OutcomeLine]:
     return _lines(store, _select(outcomes, OutcomeLine).where(outcomes.c.run == run).order_by(outcomes.c.id))
 
 
-def left_out(store: SqlStateStore, source: str) -> list[OutcomeLine]:
-    """Return the items that stay out until something changes, each with the latest reason, by id.
+def left_out(store: SqlStateStore, source: str) -> list[LeftOut]:
+    """Return what is not published as the origin has it, each with its reason, by id.
 
-    They are those that the newest run refused, and those that an earlier one left out or parked and that
-    have not changed since.
+    That is what the last listing left out or could not see, and the pages that are parked, empty, or
+    whose last request had no valid answer.
     """
-    still = select(records.c.external_id).where(
+    parked = select(records.c.external_id, records.c.state, records.c.error).where(
         records.c.source == source,
-        records.c.state.in_([RecordState.SKIPPED.value, RecordState.QUARANTINED.value]),
+        records.c.error.is_not(None),
+        records.c.state != RecordState.TOMBSTONE.value,
     )
-    newest = select(func.max(runs.c.number)).where(runs.c.source == source).scalar_subquery()
-    refused = (
-        select(func.max(outcomes.c.id))
-        .where(outcomes.c.source == source, outcomes.c.action.in_(["hold", "fail", SKIP]))
-        .group_by(outcomes.c.external_id)
+    unseen = select(unlisted.c.scope, unlisted.c.skipped, unlisted.c.reason).where(
+        unlisted.c.source == source
     )
-    # Two questions, each with an index of its own, in the place of one with an "or" that has none.
-    last = union(
-        refused.where(outcomes.c.external_id.in_(still)),
-        refused.where(outcomes.c.run == newest),
-    )
-    query = _select(outcomes, OutcomeLine).where(outcomes.c.id.in_(last)).order_by(outcomes.c.external_id)
-    return _lines(store, query)
+
+    def work(connection: Connection) -> list[LeftOut]:
+        found = [LeftOut(source, *row) for row in connection.execute(parked)]
+        for scope, skipped, reason in connection.execute(unseen):
+            found.append(LeftOut(source, scope, "skipped" if skipped else "unseen", reason))
+        return sorted(found, key=lambda one: one.external_id)
+
+    return store.read(work)
 
 
 def pages(

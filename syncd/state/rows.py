@@ -13,6 +13,7 @@ from syncd.journal import (
     Deleting,
     Entry,
     Failed,
+    Forgotten,
     Intent,
     Noted,
     Returned,
@@ -22,9 +23,6 @@ from syncd.journal import (
     Unchanged,
 )
 from syncd.model import Action, Record, RecordState
-
-# The action of an item that was left out; the flow itself never acts on it.
-SKIP = "skip"
 
 
 class Row(NamedTuple):
@@ -199,6 +197,8 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
             return row._replace(absences=row.absences + 1, absent_since=since)
         case Returned():
             return row._replace(absences=0, absent_since=None)
+        case Forgotten():
+            return row._replace(state=RecordState.TOMBSTONE.value)
         case Deleting():
             return _attempt(row, at)._replace(state=RecordState.DELETING.value)
         case Deleted():
@@ -236,7 +236,7 @@ def judge(row: Row | None, entry: Entry) -> Outcome | None:
                 evidence=storable(entry.evidence),
             )
         case Skipped():
-            return Outcome(entry.external_id, SKIP, storable(entry.reason))
+            return Outcome(entry.external_id, Action.SKIP.value, storable(entry.reason))
         case Failed() | Uncertain():
             return Outcome(
                 entry.external_id,

@@ -16,12 +16,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from syncd.errors import ConfigError, StateStoreError
 from syncd.journal import Entry, Hold, Standing
-from syncd.model import Record, RecordState, Report
+from syncd.model import Record, RecordState, Report, Unlisted
 from syncd.state import migrate
 from syncd.state.database import BUSY_TIMEOUT_S, Database, MemoryCopy, ReadOnlyFile, WritableFile, sqlite_path
 from syncd.state.faults import explained
 from syncd.state.rows import Row, fold, storable
-from syncd.state.tables import holds, links, metadata, outcomes, records, runs, sources
+from syncd.state.tables import holds, links, metadata, outcomes, records, runs, sources, unlisted
 
 T = TypeVar("T")
 
@@ -173,6 +173,28 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             records.c.state != RecordState.TOMBSTONE.value,
         )
         return self.read(lambda connection: {row[0]: row[1] for row in connection.execute(query)})
+
+    def unlisted(self, source: str, entries: Sequence[Unlisted]) -> None:
+        """Remember what the newest listing left out or could not see, in the place of what was before."""
+        # A scope can be named twice, as when two links lead to one place; the first reason is told.
+        rows: dict[str, dict[str, Any]] = {}
+        for entry in entries:
+            scope = storable(entry.scope)
+            rows.setdefault(
+                scope,
+                {
+                    "source": source,
+                    "scope": scope,
+                    "reason": storable(entry.reason),
+                    "skipped": entry.skipped,
+                },
+            )
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(unlisted).where(unlisted.c.source == source))
+            _append(connection, unlisted, list(rows.values()))
+
+        self._database.write(work)
 
     # -- what a run writes down -----------------------------------------------------------------------
 

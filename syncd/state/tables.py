@@ -134,7 +134,19 @@ sources = Table(
     Column("fingerprint", Text),
     Column("rules", Text),
     Column("listed", Integer),
+    Column("unlisted", Text),
     Column("completed_at", Double),
+)
+
+# What the last listing left out on purpose or could not see.
+unlisted = Table(
+    "unlisted",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("skipped", Boolean, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # On SQLite an operating-system lock does this work; the rows are for stores that several machines share.

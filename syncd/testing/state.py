@@ -15,6 +15,7 @@ from syncd.journal import (
     Deleting,
     Entry,
     Failed,
+    Forgotten,
     Hold,
     Intent,
     Noted,
@@ -25,7 +26,7 @@ from syncd.journal import (
     Uncertain,
     Unchanged,
 )
-from syncd.model import Action, Record, RecordState, Report, Result
+from syncd.model import Action, Record, RecordState, Report, Result, Unlisted
 from syncd.state.rows import Outcome, Row, fold, storable
 
 
@@ -57,6 +58,7 @@ class MemoryStateStore:
         self.runs: dict[int, Run] = {}
         self.writes = 0
         self._links: dict[str, dict[str, dict[str, str | None]]] = {}
+        self.left_out: dict[str, dict[str, str]] = {}
         self._standings: dict[str, Standing] = {}
         self._holds: dict[str, Hold] = {}
         self._approvals: dict[str, tuple[object, ...]] = {}
@@ -88,6 +90,10 @@ class MemoryStateStore:
             for key, row in self._present(source).items()
             if row.remote_digest is not None
         }
+
+    def unlisted(self, source: str, entries: Sequence[Unlisted]) -> None:
+        self.writes += 1
+        self.left_out[source] = {storable(entry.scope): storable(entry.reason) for entry in reversed(entries)}
 
     def start(self, source: str, *, trigger: str, at: float) -> int:
         self.writes += 1
@@ -325,6 +331,13 @@ class StateStoreContract:
         self.post(store, sent("a"), failed("a", retry=True))
 
         assert self.record(store).version == ""
+
+    def test_row_that_never_was_published_can_be_forgotten(self, store: StateStore) -> None:
+        """Once its item is gone nothing reminds of it."""
+        self.post(store, failed("a"))
+        self.post(store, Forgotten(external_id="a"))
+
+        assert store.records("s") == {}
 
     def test_skipped_item_is_remembered(self, store: StateStore) -> None:
         """An item without anything to publish is not read again until it changes."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from syncd.journal import Absent, Hold, Noted, Skipped, Standing, Uncertain
-from syncd.model import Action, Report, Result
+from syncd.model import Action, Report, Result, Unlisted
 from syncd.state.queries import left_out, page, pages, recent_runs, run_outcomes, source_summaries
 from syncd.state.store import SqlStateStore
 from syncd.testing.state import deleted, failed, intent, sent
@@ -109,12 +109,24 @@ def test_run_tells_what_it_did(store: SqlStateStore) -> None:
 
 def test_items_that_stay_out_have_a_reason(store: SqlStateStore) -> None:
     """An item that was parked runs ago is as visible as one of the last run; a mended one is not."""
-    assert [(line.external_id, line.action, line.reason) for line in left_out(store, "handbook")] == [
-        ("c.md", "fail", "too deep"),
-        ("d.md", "skip", "no text"),
-        ("f.md", "fail", "timed out"),
-        ("g.md", "hold", "waits for a person"),
+    store.unlisted("handbook", [Unlisted("h/", "denied"), Unlisted("i.md", "a draft", skipped=True)])
+
+    assert [(line.external_id, line.state, line.reason) for line in left_out(store, "handbook")] == [
+        ("c.md", "quarantined", "too deep"),
+        ("d.md", "skipped", "no text"),
+        ("f.md", "pending", "timed out"),
+        ("h/", "unseen", "denied"),
+        ("i.md", "skipped", "a draft"),
     ]
+
+
+def test_new_listing_replaces_what_was_left_out(store: SqlStateStore) -> None:
+    """What can be seen again is not told any more; a scope that is named twice is told once."""
+    store.unlisted("handbook", [Unlisted("h/", "denied")])
+    store.unlisted("handbook", [Unlisted("x/", "first"), Unlisted("x/", "second")])
+
+    assert [(line.external_id, line.reason) for line in left_out(store, "handbook")[-1:]] == [("x/", "first")]
+    assert "h/" not in {line.external_id for line in left_out(store, "handbook")}
 
 
 def test_pages_are_listed_in_order(store: SqlStateStore) -> None:
