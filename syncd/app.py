@@ -26,10 +26,12 @@ from syncd.intercom.sources import ImportSource, ImportSources
 from syncd.intercom.transport import Answer, Counted, Request, Transport
 from syncd.journal import Standing
 from syncd.lanes import ThreadLane
+from syncd.log import get_logger, redact
 from syncd.model import Availability, Report, Result
 from syncd.outcome import Outcome
 from syncd.registry import connector_type
 from syncd.render import Rules
+from syncd.render.urls import check_template
 from syncd.survey import Connection, Progress, Run, Source
 from syncd.sync import plan_source, sync_source
 from syncd.workers import Workers
@@ -37,6 +39,8 @@ from syncd.workers import Workers
 if TYPE_CHECKING:
     from syncd.intercom.http import HttpTransport
     from syncd.state.store import SqlStateStore
+
+log = get_logger(__name__)
 
 
 class Intercom:
@@ -72,7 +76,7 @@ class Intercom:
             from syncd.intercom.http import HttpTransport
 
             settings = self._config.intercom
-            token = self._config.token_source()
+            token = self._config.token_source(noticed=redact.add)
             token()
             self._http = HttpTransport(
                 self.url, token=token, version=settings.version, concurrency=settings.concurrency
@@ -115,6 +119,11 @@ def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> S
         SourceUnavailable: the connector cannot be loaded.
     """
     kind = connector_type(settings.connector)
+    if settings.page_url is not None:
+        try:
+            check_template(settings.page_url)
+        except ValueError as error:
+            raise ConfigError(f"source {settings.name}: {error}") from error
     context = Context(source=settings.name, base=config.base, cache=cache_folder(config, settings.name))
     counted = intercom.transport()
     rules = Rules(source_limit_bytes=settings.limits.max_source, html_limit_bytes=settings.limits.max_html)
@@ -284,12 +293,42 @@ async def _each(
                         trigger=trigger,
                         full=full,
                         stop=stop,
-                        progress=progress or Progress(),
+                        progress=_Noting(progress or Progress()),
                     )
                     outcome = await trip(source, run)
+                report = outcome.report
+                log.info(
+                    "run_finished",
+                    source=report.name,
+                    trigger=trigger,
+                    result=report.result.value,
+                    listed=report.listed,
+                    created=report.created,
+                    updated=report.updated,
+                    deleted=report.deleted,
+                    held=report.held,
+                    failed=report.failed,
+                    requests=report.requests,
+                    seconds=report.seconds,
+                )
                 yield outcome
     finally:
         await intercom.close()
+
+
+class _Noting(Progress):
+    """Logs each page that is done on its way to whoever else wants to know."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def planned(self, source: str, pages: int) -> None:
+        log.debug("run_planned", source=source, pages=pages)
+        self._progress.planned(source, pages)
+
+    def done(self, source: str, external_id: str) -> None:
+        log.debug("page_done", source=source, external_id=external_id)
+        self._progress.done(source, external_id)
 
 
 def _make_folder(folder: Path) -> None:

@@ -16,6 +16,7 @@ import click
 from syncd import __version__
 from syncd.cli import exit_codes
 from syncd.errors import SyncdError
+from syncd.log import redact
 
 _COMMANDS = {
     "demo": ("demo", "Run the main job on a sample handbook against the built-in sandbox."),
@@ -115,4 +116,4 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _complain(message: str) -> None:
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {redact(message)}", err=True)

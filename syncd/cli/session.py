@@ -7,6 +7,7 @@ from pathlib import Path
 
 from syncd.config.load import find_config, load_config
 from syncd.config.model import Config
+from syncd.log import redact
 from syncd.registry import connector_type
 
 
@@ -17,4 +18,6 @@ def configuration(option: Path | None) -> Config:
         ConfigError: there is none, or something in it is wrong.
     """
     path = find_config(option, environ=os.environ)
-    return load_config(path, environ=os.environ, settings_model=lambda name: connector_type(name).settings)
+    config = load_config(path, environ=os.environ, settings_model=lambda name: connector_type(name).settings)
+    redact.add(*config.secrets())
+    return config

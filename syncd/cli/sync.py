@@ -27,9 +27,16 @@ if TYPE_CHECKING:
     "--full", is_flag=True, help="Read, render and compare every page, and verify against Intercom."
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Only tell what would be done, as `syncd plan` does.")
+@click.option("-v", "--verbose", count=True, help="Log runs to stderr; twice for every page.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only what went wrong.")
 def command(
-    sources: tuple[str, ...], config_path: Path | None, as_json: bool, full: bool, dry_run: bool, quiet: bool
+    sources: tuple[str, ...],
+    config_path: Path | None,
+    as_json: bool,
+    full: bool,
+    dry_run: bool,
+    verbose: int,
+    quiet: bool,
 ) -> int:
     """Publish what changed in the given sources (all of them by default), and remove what is gone.
 
@@ -37,9 +44,13 @@ def command(
     Exit codes: 0 all well, 2 configuration, 3 pages failed, 4 another process runs, 5 credential
     refused, 6 source unavailable or suspicious, 7 deletions held, 8 state store unusable.
     """
+    from syncd import log
     from syncd.cli.session import configuration
 
+    log.configure(log.level_of(verbose, quiet))
     loaded = configuration(config_path)
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
     if dry_run:
         from syncd.cli.plan import run_plan
 
