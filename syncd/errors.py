@@ -5,6 +5,7 @@ SyncdError
 │   ├── ItemError          the origin could not give this item
 │   ├── RenderError        it could not be turned into a page
 │   │   └── EmptyPage          there is no text in it
+│   ├── PageWithheld       the document itself says that it is not to be published
 │   ├── PageRejected       Intercom refused it
 │   └── PageUncertain      no valid answer came: it may or may not have been applied
 ├── SourceError        this source's run ends, the others go on
@@ -42,6 +43,10 @@ class RenderError(PageError):
 
 class EmptyPage(RenderError):
     """There is no text to publish. Left out if it never was published; else what Intercom has stays."""
+
+
+class PageWithheld(PageError):
+    """The document itself says that it is not to be published, such as a draft: it must not stay online."""
 
 
 class PageRejected(PageError):

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self, cast
 
 import syncd
-from syncd.errors import FatalError, RenderError
+from syncd.errors import FatalError, PageError, RenderError
 from syncd.model import Document, Draft
 from syncd.render import Rules
 
@@ -63,7 +63,7 @@ class Workers:
         """Render one document in a child; waits for a free one.
 
         Raises:
-            RenderError: no page came of it; the message says why.
+            RenderError, PageWithheld: no page came of it; the message says why.
             FatalError: a child cannot be started at all.
         """
         child = await self._idle.get()
@@ -98,8 +98,8 @@ class Workers:
             raise RenderError(
                 f"{document.path} needed more than {self._memory_limit_bytes // 1024**2} MB to render"
             )
-        if isinstance(answer, str):
-            raise RenderError(answer)
+        if isinstance(answer, PageError):
+            raise answer
         return answer
 
 
@@ -118,12 +118,12 @@ class _Child:
         """Whether it has not ended, as far as is known."""
         return self._process.returncode is None
 
-    async def ask(self, document: Document, rules: Rules) -> Draft | str | None:
+    async def ask(self, document: Document, rules: Rules) -> Draft | PageError | None:
         payload = pickle.dumps((document, rules), pickle.HIGHEST_PROTOCOL)
         self._requests.write(struct.pack("!Q", len(payload)))
         self._requests.write(payload)
         await self._requests.drain()
-        return cast("Draft | str | None", await self.answer())
+        return cast("Draft | PageError | None", await self.answer())
 
     async def answer(self) -> object:
         (size,) = struct.unpack("!Q", await self._answers.readexactly(8))

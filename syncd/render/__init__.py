@@ -18,7 +18,8 @@ def render(document: Document, rules: Rules) -> Draft:
     All text that a reader of the document would see arrives, or the call fails.
 
     Raises:
-        RenderError: it is empty, too large, too deeply nested, or not to be published.
+        RenderError: it is empty (EmptyPage), too large, or too deeply nested.
+        PageWithheld: it calls itself a draft.
     """
     from syncd.render.page import draft
 

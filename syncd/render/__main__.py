@@ -13,12 +13,12 @@ import struct
 import sys
 from typing import BinaryIO
 
-from syncd.errors import RenderError
+from syncd.errors import PageError, RenderError
 from syncd.model import Document, Draft
 from syncd.render import RENDERER_VERSION, Rules
 from syncd.render.page import draft
 
-Answer = Draft | str | None
+Answer = Draft | PageError | None
 """A draft, why there is none, or None: out of memory."""
 
 # A page needs about five Python frames for each level of nesting.
@@ -40,12 +40,12 @@ def serve(requests: BinaryIO, answers: BinaryIO, time_limit_s: int) -> None:
 def _answer(document: Document, rules: Rules) -> Answer:
     try:
         return draft(document, rules)
-    except RenderError as error:
-        return str(error)
+    except PageError as error:
+        return error
     except MemoryError:
         return None
     except Exception as error:
-        return (
+        return RenderError(
             f"{document.path} could not be rendered: {type(error).__name__}, a fault in syncd to be reported"
         )
 

@@ -6,7 +6,7 @@ import re
 from html import escape
 from urllib.parse import urlsplit
 
-from syncd.errors import RenderError
+from syncd.errors import EmptyPage, PageError, PageWithheld, RenderError
 from syncd.model import Document, Draft
 from syncd.render import front_matter
 from syncd.render.characters import normalise, one_line
@@ -32,8 +32,8 @@ def draft(document: Document, rules: Rules) -> Draft:
         return _draft(document, rules)
     except RecursionError:
         raise RenderError(f"{document.path} is nested too deeply") from None
-    except RenderError as error:
-        raise RenderError(f"{document.path}: {error}") from None
+    except PageError as error:
+        raise type(error)(f"{document.path}: {error}") from None
 
 
 def _draft(document: Document, rules: Rules) -> Draft:
@@ -41,12 +41,12 @@ def _draft(document: Document, rules: Rules) -> Draft:
     text = normalise(document.body)
     matter, text = (FrontMatter(), text) if document.media_type == "text/plain" else front_matter.split(text)
     if not rules.drafts and (matter.flag("draft") is True or matter.flag("published") is False):
-        raise RenderError("the document calls itself a draft; it is not published")
+        raise PageWithheld("the document calls itself a draft")
     tree = parse(_html(document, text, rules))
     targets = Targets(document.path, document.links, rules)
     page = Canonical([], []) if tree is None else canonical(tree, targets, rules)
     if not _TAGS.sub("", "".join(page.pieces)).strip():
-        raise RenderError("empty page: nothing in it would be seen by a reader")
+        raise EmptyPage("empty page: nothing in it would be seen by a reader")
     title = _title(document, matter, page, None if tree is None else document_title(tree))
     html = sanitize("".join(_without_title(page, title))).strip()
     size = len(html.encode())

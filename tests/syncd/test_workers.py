@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.errors import RenderError
+from syncd.errors import EmptyPage, RenderError
 from syncd.render import Rules
 from syncd.workers import Workers
 from tests.builders import document
@@ -73,7 +73,7 @@ async def test_a_large_page_passes_the_pipe() -> None:
 async def test_an_error_names_its_reason() -> None:
     """What the renderer refuses comes out as it was said."""
     async with Workers(1) as workers:
-        with pytest.raises(RenderError, match=r"^a\.md: empty page"):
+        with pytest.raises(EmptyPage, match=r"^a\.md: empty page"):
             await workers.render(document("", path="a.md"), RULES)
 
 

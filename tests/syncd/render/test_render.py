@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.errors import RenderError
+from syncd.errors import EmptyPage, PageWithheld, RenderError
 from syncd.model import Document, Draft, Link
 from syncd.render import Rules, render
 from tests import builders
@@ -122,7 +122,7 @@ def test_a_knot_of_marks_ends(body: str) -> None:
 )
 def test_an_empty_page_is_an_error(body: str) -> None:
     """A page that shows nothing would blank what is online."""
-    with pytest.raises(RenderError, match="empty page"):
+    with pytest.raises(EmptyPage, match="empty page"):
         html_of(body)
 
 
@@ -359,7 +359,7 @@ def test_a_broken_front_matter_loses_no_page() -> None:
 @pytest.mark.parametrize("line", ["draft: true", "published: false", "draft: yes"])
 def test_a_draft_is_refused(line: str) -> None:
     """A document that calls itself a draft is never published by accident."""
-    with pytest.raises(RenderError, match="draft"):
+    with pytest.raises(PageWithheld, match="draft"):
         rendered(f"---\n{line}\n---\ntext")
     assert render(document(f"---\n{line}\n---\ntext"), Rules(drafts=True)).html == "<p>text</p>"
 
