@@ -16,7 +16,10 @@ _BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|(^|/)\.|\.lock(/|$)
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
-# [user@]host:path, as scp writes it; "::" would name a remote helper.
+# An option, a program to run (gitremote-helpers(7)), or a second line somewhere.
+_DANGEROUS = re.compile(r"^-|^[A-Za-z0-9+.-]*::|[\x00-\x1f\x7f]")
+
+# [user@]host:path, as scp writes it.
 _SCP = re.compile(r"(?:[A-Za-z0-9_][\w.+-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?!:|//).+")
 
 
@@ -35,7 +38,7 @@ def way(url: str) -> Way:
     Raises:
         ValueError: it is none that syncd uses; the message says what to write instead.
     """
-    if not url or url.startswith("-") or "::" in url or any(ord(one) < 32 or ord(one) == 127 for one in url):
+    if not url or _DANGEROUS.search(url):
         raise ValueError(
             "is not the address of a repository; write https://host/path.git or git@host:path.git"
         )

@@ -29,6 +29,7 @@ _PASSED_ON: Final = (
     "SSH_AUTH_SOCK",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
+    "GIT_SSL_CAINFO",
     "http_proxy",
     "https_proxy",
     "HTTPS_PROXY",
@@ -57,6 +58,9 @@ _SETTINGS: Final = {
 
 _CHUNK_BYTES: Final = 1 << 16
 
+# What Git and ssh add to the line that says what went wrong.
+_NOISE: Final = re.compile(r"hint:|warning:|Warning:|Please make sure|and the repository exists|debug\d:")
+
 
 class GitFailed(Exception):
     """A git command failed.
@@ -70,8 +74,8 @@ class GitFailed(Exception):
         self.text = text
 
 
-class GitTimeout(GitFailed):
-    """A git command took too long or too much room and was ended."""
+class GitLimit(GitFailed):
+    """A git command took too long, or too much room."""
 
 
 class Git:
@@ -107,7 +111,10 @@ class Git:
             basic = base64.b64encode(f"{user}:{token}".encode()).decode("ascii")
             settings[f"http.{url}.extraHeader"] = f"Authorization: Basic {basic}"
             self._secrets = (basic, token, quote(token, safe=""))
+        # Not every build of Git looks at SSL_CERT_FILE.
+        authorities = os.environ.get("SSL_CERT_FILE")
         self._environment = {
+            **({"GIT_SSL_CAINFO": authorities} if authorities else {}),
             **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
             "HOME": str(folder.parent),  # curl would look for a .netrc
             "LC_ALL": "C",
@@ -145,10 +152,11 @@ class Git:
                     break
                 except subprocess.TimeoutExpired:
                     waiting = None
-                    excess = self._excess(deadline_s)
-                    if excess:
+                    try:
+                        self._check_limits(arguments[0], deadline_s)
+                    except GitLimit:
                         _end(process)
-                        raise GitTimeout(f"git {arguments[0]} {excess}") from None
+                        raise
         if process.returncode != 0:
             raise GitFailed(self._clean(complaint) or f"git {arguments[0]} ended with {process.returncode}")
         return printed
@@ -168,6 +176,11 @@ class Git:
             if process.wait() != 0 or rest:
                 complaints.seek(0)
                 raise GitFailed(self._clean(complaints.read()) or f"git {arguments[0]} broke off")
+
+    def check_size(self) -> None:
+        """Raise GitLimit if the repository is larger than allowed."""
+        if _size_bytes(self.folder) > self._max_bytes:
+            raise GitLimit(f"the repository needs more than max_repository_bytes ({self._max_bytes:,})")
 
     def batch(self) -> Batch:
         """Start a process that gives the contents of objects."""
@@ -202,25 +215,21 @@ class Git:
     def _receive(self, pipe: IO[bytes], command: str, limit: int = _CHUNK_BYTES) -> bytes:
         ready, _, _ = select.select([pipe], [], [], self.time_limit_s)
         if not ready:
-            raise GitTimeout(f"git {command} gave no answer for {self.time_limit_s:g} s")
+            raise GitLimit(f"git {command} gave no answer for {self.time_limit_s:g} s")
         return os.read(pipe.fileno(), limit)
 
-    def _excess(self, deadline_s: float) -> str | None:
+    def _check_limits(self, command: str, deadline_s: float) -> None:
         if time.monotonic() > deadline_s:
-            return f"took longer than time_limit_s ({self.time_limit_s:g} s)"
-        if _size_bytes(self.folder) > self._max_bytes:
-            return f"needs more than max_repository_bytes ({self._max_bytes:,})"
-        return None
+            raise GitLimit(f"git {command} took longer than time_limit_s ({self.time_limit_s:g} s)")
+        self.check_size()
 
     def _clean(self, complaint: bytes) -> str:
         text = complaint.decode("utf-8", "backslashreplace")
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        lines = [re.sub(r"[^\x20-\x7e]+", " ", line).strip() for line in text.splitlines()]
-        # "fatal:" says what went wrong; hints and progress stand around it.
-        weighty = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ERROR:"))]
-        chosen = (weighty or [line for line in lines if line])[-3:]
-        return "; ".join(line.removeprefix("fatal: ") for line in chosen)[:500]
+        lines = [re.sub(r"[^\x20-\x7e]+", " ", line).strip(" .") for line in text.splitlines()]
+        telling = [line.removeprefix("fatal: ") for line in lines if line and not _NOISE.match(line)]
+        return "; ".join(telling[-4:])[:500]
 
 
 class GitObject(NamedTuple):

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_val
 
 from connectors.files import FileSettings, Selection, check_size, decode, external_id, media_type
 from connectors.git.address import Way, check_branch, check_root, is_loopback, way
-from connectors.git.command import Batch, Git, GitFailed, GitTimeout
+from connectors.git.command import Batch, Git, GitFailed, GitLimit
 from connectors.git.repository import Pin, Repository
 from syncd.connector import Connector, Context, Snapshot
 from syncd.errors import ItemError, ListingIncomplete, SourceUnavailable
@@ -245,7 +245,7 @@ class Commit(Snapshot):
             found = self._objects().read(item.version, most_bytes=self._settings.max_file_bytes)
         except GitFailed as error:
             self.close()
-            if isinstance(error, GitTimeout) or "promisor" in error.text or "could not fetch" in error.text:
+            if isinstance(error, GitLimit) or "promisor" in error.text or "could not fetch" in error.text:
                 raise SourceUnavailable(
                     f"{self._url}: the file {item.path} could not be fetched: {error.text}. "
                     "Check the address and the network."

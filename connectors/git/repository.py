@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from connectors.git.command import Batch, Git, GitFailed, GitTimeout
+from connectors.git.command import Batch, Git, GitFailed, GitLimit
 from syncd.errors import SourceUnavailable
 
 HEAD: Final = "refs/syncd/head"
@@ -45,7 +45,7 @@ _REFUSED = re.compile(
 )
 _UNREACHABLE = re.compile(
     r"Could not resolve|unable to access|Connection (refused|reset|timed out)|unable to connect|timed out"
-    r"|hung up|early EOF|SSL|not allowed|cannot be started|Operation too slow|HTTP [45]\d\d",
+    r"|hung up|early EOF|SSL|TLS|gnutls|not allowed|cannot be started|Operation too slow|HTTP [45]\d\d",
 )
 _NO_REF = re.compile(r"couldn't find remote ref|Couldn't find remote ref")
 _CANNOT_BE_PARTIAL = re.compile(r"shallow|filter|dumb http|depth", re.IGNORECASE)
@@ -204,7 +204,7 @@ class Repository:
     def _bring_up(self) -> None:
         copy = self.folder(self._cache)
         fresh = self._cache / "fresh.git"
-        shutil.rmtree(fresh, ignore_errors=True)  # of a run that was killed
+        _discard(fresh)  # of a run that was killed
         if self._usable(copy):
             try:
                 self._fetch_branch(self._git)
@@ -218,10 +218,10 @@ class Repository:
         git = self._git.at(fresh)
         try:
             self._make(git)
-            shutil.rmtree(copy, ignore_errors=True)
+            _discard(copy)
             fresh.replace(copy)
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            _discard(fresh)
 
     def _usable(self, copy: Path) -> bool:
         if not (copy / "HEAD").exists() or self._mark().exists():
@@ -238,7 +238,7 @@ class Repository:
     def _make(self, git: Git) -> None:
         ways = [True, False] if self._partial else [False]
         for partial in ways:
-            shutil.rmtree(git.folder, ignore_errors=True)
+            _discard(git.folder)
             git.run("init", "--quiet", "--bare", "--template=")
             config = _CONFIG.format(url=_quoted(self._url))
             (git.folder / "config").write_text(config + (_PARTIAL if partial else ""), encoding="utf-8")
@@ -255,6 +255,7 @@ class Repository:
             *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--force", "--no-auto-maintenance"),
             *(*options, "origin", f"+{source}:{HEAD}"),
         )
+        git.check_size()
         if len(list((git.folder / "objects/pack").glob("*.pack"))) > 50:
             git.run("gc", "--quiet")
 
@@ -284,7 +285,7 @@ class Repository:
         return [(tree, commit) for tree, _, commit in (line.partition(" ") for line in text.splitlines())]
 
     def _name(self) -> str:
-        return f"branch {self._branch!r}" if self._branch else "the default branch"
+        return f"the branch {self._branch!r}" if self._branch else "the default branch"
 
     def _folders(self, commit: str, root: str) -> str:
         above = root.rpartition("/")[0]
@@ -301,19 +302,22 @@ class Repository:
         text, unchanged = error.text, "nothing was sent or deleted"
         if _NO_REF.search(text):
             return self._no_branch()
-        if isinstance(error, GitTimeout):
+        if isinstance(error, GitLimit):
             return SourceUnavailable(
                 f"{self._url}: {text}; {unchanged}. Raise the limit, or look at the server."
             )
-        if "error: 30" in text:
+        if "could not read Username" in text:
+            text = "authentication refused"
+            advice = "Set 'token' or 'token_file' to a token that may read this repository."
+        elif "error: 30" in text:
             advice = "The server points to another address: set 'url' to the one that the browser ends at."
-        elif "certificate" in text or "SSL" in text:
+        elif re.search("certificate|SSL|TLS|gnutls", text):
             advice = "Have the server's certificate authority installed, or name it in SSL_CERT_FILE."
         elif "Host key verification failed" in text:
             advice = (
                 "Add the server's key to 'known_hosts', after comparing it with what the server publishes."
             )
-        elif _REFUSED.search(text):
+        elif _REFUSED.search(text) and "connect to host" not in text:
             advice = "Check the address, and that the token or key may read this repository."
         else:
             advice = "Check the address and the network."
@@ -334,16 +338,26 @@ class Repository:
         names = [line.partition(b"\trefs/heads/")[2] for line in listed.splitlines()]
         unchanged = "nothing was sent or deleted"
         if not names:
-            return SourceUnavailable(f"{self._url}: the repository has no commits; {unchanged}.")
+            what = (
+                "the file holds no branch" if Path(self._url).is_file() else "the repository has no commits"
+            )
+            return SourceUnavailable(f"{self._url}: {what}; {unchanged}.")
         return SourceUnavailable(
-            f"{self._url}: there is no {self._name()}; {unchanged}.\n"
+            f"{self._url}: {self._name()} does not exist; {unchanged}.\n"
             f"Set 'branch' to one that exists: {_some(names, 'none', '')}."
         )
 
 
+def _discard(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _is_of_the_origin(error: GitFailed) -> bool:
     """Whether a failure says nothing about the copy."""
-    return isinstance(error, GitTimeout) or any(
+    return isinstance(error, GitLimit) or any(
         one.search(error.text) for one in (_REFUSED, _UNREACHABLE, _NO_REF)
     )
 

@@ -7,10 +7,11 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 QUIET = {
     "PATH": os.environ["PATH"],
@@ -34,9 +35,6 @@ class Submodule:
     commit: str = "1" * 40
 
 
-Content = str | bytes | Link | Submodule
-
-
 class Origin:
     """A bare repository; commits are made without any work tree, so every name is possible."""
 
@@ -57,13 +55,16 @@ class Origin:
 
     def commit(
         self,
-        files: Mapping[str | bytes, Content] | Mapping[str, str],
+        files: Mapping[str, Any] | Mapping[bytes, Any],
         *,
         branch: str = "main",
         orphan: bool = False,
         at: int = 1_700_000_000,
     ) -> str:
-        """Make the newest commit of a branch hold exactly these files; return its id."""
+        """Make the newest commit of a branch hold exactly these files; return its id.
+
+        A file is text, bytes, a Link or a Submodule.
+        """
         tip = self.git("for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
         lines = [
             f"commit refs/heads/{branch}".encode(),
@@ -167,7 +168,8 @@ def serving(folder: Path) -> Iterator[Server]:
                 if name != "Status":
                     self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(content)
+            with suppress(ConnectionError):
+                self.wfile.write(content)
 
         def log_message(self, *arguments: object) -> None:
             pass

@@ -26,7 +26,7 @@ class TestGitOnDisk(ConnectorContract):
         shutil.rmtree(home / "origin.git")
 
     def spoil(self, home: Path, name: str) -> None:
-        files: dict[str | bytes, str | bytes] = {f"docs/{one}": text for one, text in FILES.items()}
+        files = {f"docs/{one}": text for one, text in FILES.items()}
         Origin(home / "origin.git").commit({**files, f"docs/{name}": b"caf\xe9"})
 
     def origin(self, home: Path) -> Path:
