@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
-from syncd.errors import EmptyPage, ItemError, PageError, PageUncertain, StateStoreError
+from syncd.errors import EmptyPage, ItemError, PageError, PageUncertain
 from syncd.guards import Candidate
 from syncd.journal import (
     Deleted,
@@ -239,7 +239,7 @@ class Journal:
         self._writer: asyncio.Task[None] | None = None
 
     async def write(self, *entries: Entry) -> None:
-        """Return once the entries are committed. Raises StateStoreError if they could not be."""
+        """Return once the entries are committed. Raises the store's error if they could not be."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((entries, done))
         if self._writer is None or self._writer.done():
@@ -253,7 +253,7 @@ class Journal:
             entries = [entry for waiting, _ in group for entry in waiting]
             try:
                 await self._lane(self._store.write, self._source, self._run, entries, at=self._clock.now())
-            except StateStoreError as error:
+            except Exception as error:  # also one that nobody foresaw: the pages wait for an answer
                 for _, done in group:
                     if not done.done():
                         done.set_exception(error)
@@ -303,8 +303,11 @@ class Applier:
             raise self._stopped_by
         self._spawn(self._carry_out(change))
 
-    async def delete(self, candidates: Sequence[Candidate]) -> None:
-        """Delete pages, and return when all are done. Raises as `apply` does."""
+    async def delete(self, candidates: Sequence[Candidate], *, stop: asyncio.Event) -> None:
+        """Delete pages, until `stop` is set, and return when all that were begun are done.
+
+        Raises as `apply` does.
+        """
         unknown = [candidate for candidate in candidates if candidate.page_id is None]
         found: dict[str, str] = {}
         if unknown:
@@ -316,7 +319,7 @@ class Applier:
                     found[remote.external_id] = remote.page_id
         for candidate in candidates:
             await self._slots.acquire()
-            if self._stopped_by is not None:
+            if self._stopped_by is not None or stop.is_set():
                 self._slots.release()
                 break
             page_id = candidate.page_id or found.get(candidate.external_id)

@@ -138,7 +138,7 @@ async def look(
 ) -> Survey:
     """List the origin, compare it with the records, and let the guards judge what is missing."""
     identity = await run.crawl(lambda: snapshot.identity)
-    listing = await run.crawl(list_items, snapshot)
+    listing = await run.crawl(list_items, snapshot, stopped=run.stop.is_set)
     if any(external_id not in records for external_id in listing.items):
         listing = refuse_lookalikes(listing)
     removed: frozenset[str] = frozenset()
@@ -175,13 +175,16 @@ async def look(
     return Survey(listing=listing, plan=plan, verdict=verdict, index=index, identity=identity)
 
 
-def list_items(snapshot: Snapshot) -> Listing:
+def list_items(snapshot: Snapshot, *, stopped: Callable[[], bool] = lambda: False) -> Listing:
     """Exhaust a snapshot's listing. Blocking. An early end is part of the answer, not an error."""
     broken: list[str] = []
 
     def entries() -> Iterator[Item | Unlisted]:
         try:
-            yield from snapshot.items()
+            for entry in snapshot.items():
+                if stopped():
+                    raise ListingIncomplete("the run was asked to stop")
+                yield entry
         except ListingIncomplete as error:
             broken.append(str(error))
 

@@ -10,7 +10,7 @@ the threads. `sync_source` carries the changes out; `plan_source` walks the same
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ async def sync_source(source: Source, run: Run) -> Outcome:
     number = await run.keep(run.store.start, source.name, trigger=run.trigger, at=run.clock.now())
     try:
         async with opened(source.connector, run.crawl) as snapshot:
-            await _carry_out(source, run, snapshot, attempt, number)
+            await _until_stopped(run, attempt, _carry_out(source, run, snapshot, attempt, number))
     except SourceError as error:
         attempt.error = error
     except BaseException as error:
@@ -71,6 +71,26 @@ async def plan_source(source: Source, run: Run) -> Outcome:
         attempt.error = error
     outcome = sum_up(source.name, attempt, requests=source.requests(), now_s=run.clock.monotonic())
     return replace(outcome, operations=tuple(operations))
+
+
+async def _until_stopped(run: Run, attempt: Attempt, work: Coroutine[object, object, None]) -> None:
+    """Do the work; once the run was asked to stop, give up what does not end in time.
+
+    The rows of what is given up stay pending, and the next run sends them again.
+    """
+    task = asyncio.create_task(work)
+    asked = asyncio.create_task(run.stop.wait())
+    try:
+        await asyncio.wait((task, asked), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((task,), timeout=STOP_GRACE_S)
+        if task.done():
+            await task
+        else:
+            attempt.stopped = True
+    finally:
+        asked.cancel()
+        task.cancel()
+        await asyncio.gather(task, asked, return_exceptions=True)
 
 
 async def _attempt(source: Source, run: Run) -> Attempt:
@@ -116,17 +136,12 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
         async with aclosing(changes(source, run, snapshot, survey)) as stream:
             async for change in stream:
                 await applier.apply(change)
-        if run.stop.is_set():
-            attempt.stopped = True
-            async with asyncio.timeout(STOP_GRACE_S):
-                await applier.drain()
-        else:
-            await applier.drain()
-            # Deletes come last, so that a rename never leaves a gap.
-            await applier.delete(survey.verdict.deletes)
+        await applier.drain()
+        # Deletes come last, so that a rename never leaves a gap.
+        await applier.delete(survey.verdict.deletes, stop=run.stop)
+        attempt.stopped = run.stop.is_set()
+        if not attempt.stopped:
             _remember(source, run, attempt, survey)
-    except TimeoutError:
-        pass  # it stopped in time; the rows of what is given up below stay pending
     finally:
         await applier.cancel()
 
