@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from urllib.parse import quote, unquote, urlsplit
 
@@ -39,17 +40,11 @@ class LinkIndex:
         self._paths: dict[str, str | None] = {}
         self._stems: dict[str, tuple[int, str | None]] = {}
         self._folders: dict[str, tuple[int, str | None]] = {}
-        self._site: dict[str, str] = {}
+        self._aliases = tuple(aliases)
         for external_id, path, url in items:
             self._ids[external_id] = url
             self._paths[path] = url
             self._add_forms(path, url)
-            if url is not None:
-                self._site.setdefault(_site_key(url), url)
-        for place, external_id in aliases:
-            target = self._ids.get(external_id)
-            if target is not None:
-                self._site.setdefault(_site_key(place), target)
 
     def resolve(self, target: str) -> str | None:
         """Return the URL of the page that a link target names; None if there is none."""
@@ -60,7 +55,37 @@ class LinkIndex:
             return self._file(name) or self._site.get(_site_key("/" + name))
         if kind == "site":
             return self._site.get(_site_key(name)) or self._file(unquote(name).strip("/"))
+        if kind == "wiki":
+            return self._named(name)
         return None
+
+    @cached_property
+    def _site(self) -> dict[str, str]:
+        table: dict[str, str] = {}
+        for url in self._ids.values():
+            if url is not None:
+                table.setdefault(_site_key(url), url)
+        for place, external_id in self._aliases:
+            target = self._ids.get(external_id)
+            if target is not None:
+                table.setdefault(_site_key(place), target)
+        return table
+
+    @cached_property
+    def _names(self) -> dict[str, list[str]]:
+        table: dict[str, list[str]] = {}
+        for path in self._stems:
+            table.setdefault(_wiki_key(path.rpartition("/")[2]), []).append(path)
+        return table
+
+    def _named(self, name: str) -> str | None:
+        """Find a page by its name, or by the end of its path; of several, the one nearest to the root."""
+        wanted = _wiki_key(name.strip("/").removesuffix(".md"))
+        known = self._names.get(wanted.rpartition("/")[2], ())
+        fitting = [path for path in known if f"/{_wiki_key(path)}".endswith("/" + wanted)]
+        if not fitting:
+            return None
+        return self._stems[min(fitting, key=lambda path: (path.count("/"), path))][1]
 
     def _add_forms(self, path: str, url: str | None) -> None:
         folder, slash, name = path.rpartition("/")
@@ -137,6 +162,10 @@ def _put_first(table: dict[str, tuple[int, str | None]], key: str, rank: int, ur
     known = table.get(key)
     if known is None or rank < known[0]:
         table[key] = (rank, url)
+
+
+def _wiki_key(name: str) -> str:
+    return name.replace("-", " ").replace("_", " ").lower()
 
 
 def _site_key(place: str) -> str:

@@ -20,25 +20,28 @@ from syncd.errors import RenderError
 from syncd.render import callouts, footnotes
 
 _INLINE_NESTING = 20
+_CODE_TITLE = re.compile(r"\btitle=(?:\"([^\"]+)\"|'([^']+)')")
 _LANGUAGE_END = re.compile(r"[\s,{:]")
 _ATTRIBUTES = re.compile(r"\{:?([^{}]*)\}[ \t]*$")
 _ATTRIBUTE = re.compile(r"[.#][\w.:-]+|[\w-]+=\S+")
 
 
-def to_html(text: str, nesting_limit: int) -> str:
+def to_html(text: str, nesting_limit: int, *, indented_code: bool = True) -> str:
     """Render GitHub's Markdown with footnotes, definition lists and alerts.
 
     Raises:
         RenderError: blocks are nested deeper than the limit.
     """
-    html: str = _parser(nesting_limit).render(text)
+    html: str = _parser(nesting_limit, indented_code).render(text)
     return html
 
 
 @cache
-def _parser(nesting_limit: int) -> MarkdownIt:
+def _parser(nesting_limit: int, indented_code: bool) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True, "tasklists": True})
     parser.enable(["table", "strikethrough"])
+    if not indented_code:
+        parser.disable("code")
     parser.options["strikethrough_single_tilde"] = True
     parser.use(gfm_autolink_plugin)
     parser.use(footnote_plugin, move_to_end=False)
@@ -97,4 +100,8 @@ def _render_fence(
     info = token.info.strip().lstrip("{.")
     language = _LANGUAGE_END.split(info, maxsplit=1)[0].rstrip("}")
     attribute = f' class="language-{escape(language)}"' if language else ""
-    return f"<pre><code{attribute}>{escape(token.content, quote=False)}</code></pre>\n"
+    title = _CODE_TITLE.search(info)
+    label = (
+        f"<p><strong>{escape(title[1] or title[2], quote=False)}</strong></p>\n" if title is not None else ""
+    )
+    return f"{label}<pre><code{attribute}>{escape(token.content, quote=False)}</code></pre>\n"

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from syncd.errors import EmptyPage, PageError, PageWithheld, RenderError
 from syncd.model import Document, Draft
-from syncd.render import front_matter
+from syncd.render import dialects, front_matter
 from syncd.render.characters import normalise, one_line
+from syncd.render.dialects.page import Page
 from syncd.render.front_matter import FrontMatter
 from syncd.render.html import Canonical, canonical, document_title, parse
 from syncd.render.markdown import to_html
@@ -42,17 +43,21 @@ def _draft(document: Document, rules: Rules) -> Draft:
     matter, text = (FrontMatter(), text) if document.media_type == "text/plain" else front_matter.split(text)
     if not rules.drafts and (matter.flag("draft") is True or matter.flag("published") is False):
         raise PageWithheld("the document calls itself a draft")
-    tree = parse(_html(document, text, rules))
+    dialect = _dialect(document, text, rules)
+    source = Page(document.path, matter, list(matter.warnings))
+    tree = parse(_html(document, text, dialect, source, rules))
     targets = Targets(document.path, document.links, rules)
     page = Canonical([], []) if tree is None else canonical(tree, targets, rules)
     if not _TAGS.sub("", "".join(page.pieces)).strip():
         raise EmptyPage("empty page: nothing in it would be seen by a reader")
-    title = _title(document, matter, page, None if tree is None else document_title(tree))
+    title = _title(document, matter, page, None if tree is None else document_title(tree), dialect)
     html = sanitize("".join(_without_title(page, title))).strip()
     size = len(html.encode())
     if size > rules.html_limit_bytes:
         raise RenderError(f"it gives {size:,} bytes of HTML; the limit is {rules.html_limit_bytes:,}")
-    return Draft(title=title, html=html, links=targets.links, url=_own_url(matter), warnings=matter.warnings)
+    return Draft(
+        title=title, html=html, links=targets.links, url=_own_url(matter), warnings=tuple(source.warnings)
+    )
 
 
 def _check_size(document: Document, rules: Rules) -> None:
@@ -64,9 +69,18 @@ def _check_size(document: Document, rules: Rules) -> None:
         raise RenderError(f"it has {size:,} bytes; the limit is {rules.source_limit_bytes:,}")
 
 
-def _html(document: Document, text: str, rules: Rules) -> str:
+def _dialect(document: Document, text: str, rules: Rules) -> str:
+    if document.media_type != "text/markdown":
+        return "none"
+    return dialects.sniff(document.path, text) if rules.dialect == "auto" else rules.dialect
+
+
+def _html(document: Document, text: str, dialect: str, source: Page, rules: Rules) -> str:
     if document.media_type == "text/markdown":
-        return to_html(text, rules.nesting_limit)
+        indented_code = dialect not in dialects.NO_INDENTED_CODE
+        return to_html(
+            dialects.prepare(dialect, text, source), rules.nesting_limit, indented_code=indented_code
+        )
     if document.media_type == "text/html":
         return text
     if document.media_type == "text/plain":
@@ -77,14 +91,16 @@ def _html(document: Document, text: str, rules: Rules) -> str:
     raise RenderError(f"it is {document.media_type}; only Markdown, HTML and plain text can be rendered")
 
 
-def _title(document: Document, matter: FrontMatter, page: Canonical, head: str | None) -> str:
+def _title(document: Document, matter: FrontMatter, page: Canonical, head: str | None, dialect: str) -> str:
+    if dialect in dialects.FILE_NAMES_ARE_TITLES:
+        return _cut(one_line(document.title or matter.text("title") or "") or _name(document.path, dialect))
     first_h1 = next((heading.text for heading in page.headings if heading.level == 1), None)
     first = page.headings[0].text if page.headings else None
     for candidate in (document.title, matter.text("title"), first_h1, head, first):
         title = one_line(candidate or "")
         if title:
             return _cut(title)
-    return _cut(_name(document.path))
+    return _cut(_name(document.path, dialect))
 
 
 def _cut(title: str) -> str:
@@ -93,15 +109,19 @@ def _cut(title: str) -> str:
     return title[: TITLE_LIMIT - 1].rsplit(" ", 1)[0] + "…"
 
 
-def _name(path: str) -> str:
+def _name(path: str, dialect: str) -> str:
     """Return the words of a file name; of an index, those of its folder."""
     parts = path.split("/")
     stem = parts[-1].rpartition(".")[0] or parts[-1]
     if stem.lower() in _INDEX_STEMS and len(parts) > 1:
         stem = parts[-2]
-    words = one_line(_NUMBER_PREFIX.sub("", stem).replace("-", " ").replace("_", " ")) or one_line(path)
     # File names can hold bytes that are no text.
-    words = words.encode("utf-8", "replace").decode()
+    stem = stem.encode("utf-8", "replace").decode()
+    if dialect == "obsidian":
+        return one_line(stem) or path
+    if dialect != "github_wiki":
+        stem = _NUMBER_PREFIX.sub("", stem).replace("_", " ")
+    words = one_line(stem.replace("-", " ")) or one_line(path)
     return words[:1].upper() + words[1:]
 
 

@@ -59,6 +59,8 @@ class Targets:
             name = scheme[1].lower()
             if name in ("http", "https"):
                 return self.public_url(href)
+            if name == "wiki":
+                return Link("wiki:" + unquote(place[5:]), unquote(fragment))
             return _quoted(href) if name in _KEPT_SCHEMES else None
         return self._internal(place, fragment)
 

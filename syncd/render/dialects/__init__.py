@@ -1,0 +1,80 @@
+"""What documentation generators add to Markdown, each in a module of its own.
+
+A dialect's `prepare` rewrites a text into plain Markdown and HTML before it is parsed: callouts become
+labelled quotes, tabs labelled sections; what only drives a generator goes, and what it would have shown
+stays. All of them leave fenced code alone, except where the generator itself does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from fnmatch import fnmatchcase
+from importlib import import_module
+from typing import Protocol
+
+from syncd.render.dialects.page import Page
+
+NAMES = ("docfx", "docusaurus", "github_wiki", "hugo", "jekyll", "mdbook", "mkdocs", "myst", "obsidian")
+"""Every dialect; "none" stands for GitHub's own Markdown."""
+
+FILE_NAMES_ARE_TITLES = frozenset({"github_wiki", "obsidian"})
+NO_INDENTED_CODE = frozenset({"docusaurus"})
+
+# Files in the root of a source that only one generator has; most telling first.
+_SIGNS = (
+    (".obsidian", "obsidian"),
+    ("docusaurus.config.*", "docusaurus"),
+    ("sidebars.js", "docusaurus"),
+    ("sidebars.json", "docusaurus"),
+    ("mkdocs.y*ml", "mkdocs"),
+    ("zensical.toml", "mkdocs"),
+    ("book.toml", "mdbook"),
+    ("SUMMARY.md", "mdbook"),
+    ("docfx.json", "docfx"),
+    ("hugo.*", "hugo"),
+    ("_config.y*ml", "jekyll"),
+    ("conf.py", "myst"),
+    ("myst.yml", "myst"),
+    ("_Sidebar.*", "github_wiki"),
+    ("config.toml", "hugo"),
+)
+_MARKS = (
+    (re.compile(r"^(?:!!! |\?\?\?\+? |=== \")", re.MULTILINE), "mkdocs"),
+    (re.compile(r"^(?:`{3,}|:{3,}|~{3,})\{[a-z]", re.MULTILINE), "myst"),
+    (re.compile(r"\{\{[<%] "), "hugo"),
+    (re.compile(r"\{\{#(?:rustdoc_)?include "), "mdbook"),
+    (re.compile(r"^:::(?:image|row|column|zone|moniker)\b", re.MULTILINE), "docfx"),
+    (re.compile(r"^:::+ ?[a-z]", re.MULTILINE), "docusaurus"),
+    (re.compile(r"\{% "), "jekyll"),
+)
+
+
+class _Dialect(Protocol):
+    def prepare(self, text: str, page: Page) -> str: ...
+
+
+def detect(file_names: Collection[str]) -> str | None:
+    """Return the dialect that the names of the files in a source's root tell; None if they tell none."""
+    for pattern, name in _SIGNS:
+        if any(fnmatchcase(file_name, pattern) for file_name in file_names):
+            return name
+    return None
+
+
+def sniff(path: str, text: str) -> str:
+    """Return the dialect that one document itself shows; "none" if it shows none."""
+    if path.lower().endswith(".mdx"):
+        return "docusaurus"
+    for pattern, name in _MARKS:
+        if pattern.search(text):
+            return name
+    return "none"
+
+
+def prepare(name: str, text: str, page: Page) -> str:
+    """Rewrite a text in this dialect into plain Markdown."""
+    if name == "none":
+        return text
+    module: _Dialect = import_module(f"syncd.render.dialects.{name}")
+    return module.prepare(text, page)

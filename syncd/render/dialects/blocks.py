@@ -1,0 +1,119 @@
+"""The tools that dialects share: lines outside code, attributes, labelled quotes and sections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from html import escape
+
+from syncd.render.callouts import label
+
+_FENCE = re.compile(r"([ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*)(`{3,}|~{3,})(.*)$")
+_PREFIX = re.compile(r"[ \t>]*")
+_ATTRIBUTE = re.compile(r"([@:\w-]+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+)))?")
+
+
+def with_code(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Yield each line, and whether it belongs to a fence."""
+    fence = ""
+    for line in lines:
+        match = _FENCE.match(line)
+        if fence:
+            yield line, True
+            if match is not None and match[2].startswith(fence) and not match[3].strip():
+                fence = ""
+        elif match is not None and not (match[2][0] == "`" and "`" in match[3]):
+            fence = match[2]
+            yield line, True
+        else:
+            yield line, False
+
+
+def outside_code(text: str, change: Callable[[str], str]) -> str:
+    """Change each stretch of text between fences; in it, whole lines come at once."""
+    out: list[str] = []
+    prose: list[str] = []
+    for line, code in with_code(text.split("\n")):
+        if code:
+            if prose:
+                out.append(change("\n".join(prose)))
+                prose = []
+            out.append(line)
+        else:
+            prose.append(line)
+    if prose:
+        out.append(change("\n".join(prose)))
+    return "\n".join(out)
+
+
+def substitute(pattern: str, change: Callable[[re.Match[str]], str], flags: int = 0) -> Callable[[str], str]:
+    """Return a change of all matches that do not begin in a code span."""
+    regex = re.compile(
+        rf"(?P<code>(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)*?(?<!`)(?P=ticks)(?!`))|(?:{pattern})",
+        flags | re.DOTALL,
+    )
+
+    def one(match: re.Match[str]) -> str:
+        return match[0] if match["code"] is not None else change(match)
+
+    return lambda text: regex.sub(one, text)
+
+
+def attributes(text: str) -> dict[str, str]:
+    """Read `name="value"` pairs; names in lower case."""
+    values: dict[str, str] = {}
+    for match in _ATTRIBUTE.finditer(text):
+        value = next((part for part in match.groups()[1:] if part is not None), "")
+        values.setdefault(match[1].lower(), value)
+    return values
+
+
+def prefix_of(line: str) -> str:
+    """Return what a block within quotes and lists begins each line with."""
+    match = _PREFIX.match(line)
+    return match[0] if match is not None else ""
+
+
+def apart(prefix: str, *lines: str) -> list[str]:
+    """Return the lines as a block of their own."""
+    blank = prefix.rstrip()
+    return [blank, *(prefix + line for line in lines), blank]
+
+
+def labelled(prefix: str, text: str) -> list[str]:
+    """Return a paragraph that is a label; Markdown in it counts."""
+    return apart(prefix, f"<strong>{text.strip()}</strong>") if text.strip() else [prefix.rstrip()]
+
+
+def open_callout(prefix: str, kind: str, title: str = "") -> list[str]:
+    """Begin a quote with its label."""
+    return [*apart(prefix, "<blockquote>"), *labelled(prefix, label(kind, title))]
+
+
+def close_callout(prefix: str) -> list[str]:
+    """End the quote."""
+    return apart(prefix, "</blockquote>")
+
+
+def line_prefix(match: re.Match[str]) -> str:
+    """Return the indentation of a match that begins its line; "" for one within a line."""
+    before = match.string[match.string.rfind("\n", 0, match.start()) + 1 : match.start()]
+    return "" if before.strip() else before
+
+
+def block_html(prefix: str, *lines: str) -> str:
+    """Return HTML between blank lines, so that the Markdown around it is read as such."""
+    return "\n\n" + "".join(f"{prefix}{line}\n" for line in lines) + f"\n{prefix}"
+
+
+def text_html(text: str) -> str:
+    """Escape text that goes into HTML."""
+    return escape(text, quote=False)
+
+
+attribute_lists = substitute(
+    r"[ \t]*\{:?[ \t]*(?:[#.][\w:-]+|[\w-]+=(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'{}]+))"
+    r"(?:[ \t]+(?:[#.][\w:-]+|[\w-]+(?:=(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'{}]+))?))*[ \t]*\}",
+    lambda match: "",
+)
+"""Takes out `{ .class #id key="value" }`."""

@@ -1,0 +1,114 @@
+"""Jekyll: Liquid, and the attribute lists of kramdown."""
+
+from __future__ import annotations
+
+import re
+
+from syncd.render.dialects.blocks import outside_code, substitute
+from syncd.render.dialects.page import Page
+
+_RAW = re.compile(r"\{%-?\s*raw\s*-?%\}(.*?)\{%-?\s*endraw\s*-?%\}", re.DOTALL)
+_COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL)
+_HIGHLIGHT = re.compile(
+    r"\{%-?\s*highlight\s+([\w+#-]*)[^%]*%\}\n?(.*?)\{%-?\s*endhighlight\s*-?%\}", re.DOTALL
+)
+_LIQUID_LINE = re.compile(r"^[ \t]*\{%(?:(?!%\}).)*%\}[ \t]*\n", re.DOTALL | re.MULTILINE)
+_TAG = re.compile(r"\{%-?\s*(\w+)((?:(?!%\}).)*?)-?%\}", re.DOTALL)
+_OUTPUT = re.compile(r"\{\{-?((?:(?!\}\}).)*?)-?\}\}", re.DOTALL)
+_LITERAL = re.compile(r"\s*(?:\"([^\"]*)\"|'([^']*)')")
+_EXTENSION = re.compile(
+    r"\{::comment\}.*?\{:/(?:comment)?\}|\{::?/?\w+[^}\n]*/?\}(?=\s*$)", re.DOTALL | re.MULTILINE
+)
+_CALLOUT_LINE = re.compile(
+    r"^([ \t>]*)\{:[^}\n]*?\.(note|warning|tip|important|caution|danger|info|highlight)\b[^}\n]*\}[ \t]*$"
+)
+_TABLE_OF_CONTENTS = re.compile(r"^[*-][ \t]+.*\n\{:[ \t]*toc[^}\n]*\}[ \t]*$", re.MULTILINE)
+_ATTRIBUTES = substitute(r"[ \t]*\{:[^}\n]*\}", lambda match: "")
+
+
+def prepare(text: str, page: Page) -> str:
+    """Liquid shows what can be known without running it; attribute lists go, those for notes label them."""
+    parts = _RAW.split(_COMMENT.sub("", text))
+    # Liquid is run over code as well, but not over what stands between `raw` and `endraw`.
+    parts[::2] = [_liquid(part, page) for part in parts[::2]]
+    text = "".join(parts)
+    return outside_code(text, _kramdown)
+
+
+def _liquid(text: str, page: Page) -> str:
+    text = _HIGHLIGHT.sub(lambda match: f"\n```{match[1]}\n{match[2].rstrip()}\n```\n", text)
+    text = _LIQUID_LINE.sub(
+        lambda match: (
+            _TAG.sub(lambda tag: _shown(tag, page), match[0]).strip(" \t\n")
+            + "\n" * bool(_TAG.sub(lambda tag: _shown(tag, page), match[0]).strip())
+        ),
+        text,
+    )
+    text = _TAG.sub(lambda match: _shown(match, page), text)
+    return _OUTPUT.sub(lambda match: _value(match[1], page), text)
+
+
+def _shown(match: re.Match[str], page: Page) -> str:
+    name, rest = match[1], match[2].strip()
+    if name == "link":
+        return "/" + rest.removeprefix("/")
+    if name == "post_url":
+        return f"/_posts/{rest}.md"
+    if name.startswith("include"):
+        page.left_out("include", rest)
+    return ""
+
+
+def _value(expression: str, page: Page) -> str:
+    literal = _LITERAL.match(expression)
+    if literal is not None:
+        return literal[1] or literal[2] or ""
+    name = expression.partition("|")[0].strip()
+    if name.startswith("page."):
+        return page.matter.text(name.removeprefix("page.")) or ""
+    if not name.startswith(("site.baseurl", "site.url")):
+        page.left_out("value", name)
+    return ""
+
+
+def _kramdown(text: str) -> str:
+    text = _TABLE_OF_CONTENTS.sub("", text)
+    text = _EXTENSION.sub(_extension, text)
+    return _ATTRIBUTES("\n".join(_with_notes(text.split("\n"))))
+
+
+def _extension(match: re.Match[str]) -> str:
+    # `{: .note }` has the same form; what it means is decided by the line it stands on.
+    return match[0] if match[0].startswith("{:") and not match[0].startswith(("{::", "{:/")) else ""
+
+
+def _with_notes(lines: list[str]) -> list[str]:
+    """Label the paragraph that `{: .note }` stands after or, if none does, before."""
+    out: list[str] = []
+    index = 0
+    while index < len(lines):
+        match = _CALLOUT_LINE.match(lines[index])
+        index += 1
+        if match is None:
+            out.append(lines[index - 1])
+            continue
+        prefix = match[1]
+        name = f"<strong>{match[2].capitalize()}</strong>"
+        if out and out[-1].strip():
+            start = len(out)
+            while start and out[start - 1].strip():
+                start -= 1
+            out[start:] = _quoted(prefix, name, out[start:])
+        else:
+            end = index
+            while end < len(lines) and lines[end].strip():
+                end += 1
+            out += _quoted(prefix, name, lines[index:end])
+            index = end
+    return out
+
+
+def _quoted(prefix: str, name: str, lines: list[str]) -> list[str]:
+    if any(line.lstrip().startswith(">") for line in lines):
+        return [f"> {name}", ">", *lines]
+    return [f"{prefix}> {name}", f"{prefix}>", *(f"{prefix}> {line.removeprefix(prefix)}" for line in lines)]

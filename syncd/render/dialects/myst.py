@@ -1,0 +1,325 @@
+"""MyST: directives in fences, roles, targets, comments."""
+
+from __future__ import annotations
+
+import csv
+import re
+from typing import NamedTuple
+
+from syncd.render.dialects import containers
+from syncd.render.dialects.blocks import (
+    attribute_lists,
+    close_callout,
+    labelled,
+    open_callout,
+    outside_code,
+    prefix_of,
+    substitute,
+    text_html,
+    with_code,
+)
+from syncd.render.dialects.page import Page
+
+_DIRECTIVE = re.compile(r"(`{3,}|~{3,}|:{3,})\{([\w:.+-]+)\}[ \t]*(.*?)[ \t]*$")
+_OPTION = re.compile(r"[ \t>]*:([\w-]+):[ \t]*(.*)$")
+_CALLOUTS = frozenset(
+    {
+        "attention",
+        "caution",
+        "danger",
+        "error",
+        "hint",
+        "important",
+        "note",
+        "seealso",
+        "tip",
+        "todo",
+        "warning",
+    }
+)
+_VERSIONS = {
+    "versionadded": "New in version",
+    "versionchanged": "Changed in version",
+    "deprecated": "Deprecated since version",
+    "versionremoved": "Removed in version",
+}
+_CODE = frozenset(
+    {"code", "code-block", "code-cell", "sourcecode", "parsed-literal", "prompt", "highlight", "eval-rst"}
+)
+_FORMULAS = frozenset({"math", "mermaid", "graphviz", "digraph", "uml"})
+_GENERATED = re.compile(r"auto|click|argparse|sphinx|typer|plot|jsonschema|myst-|docutils")
+_NOTHING = frozenset(
+    {
+        "toctree",
+        "contents",
+        "tableofcontents",
+        "raw",
+        "index",
+        "bibliography",
+        "currentmodule",
+        "module",
+        "py:module",
+        "meta",
+        "role",
+        "default-role",
+    }
+)
+_PLAIN = frozenset(
+    {
+        "container",
+        "div",
+        "grid",
+        "grid-item",
+        "tab-set",
+        "tabs",
+        "only",
+        "compound",
+        "class",
+        "figure-md",
+        "tabbed-set",
+    }
+)
+_INCLUDED = frozenset({"include", "literalinclude", "literal-include", "embed"})
+_TITLED = re.compile(r"(.*?)[ \t]*<([^<>]*)>$", re.DOTALL)
+
+_ROLES = substitute(
+    r"\{(?P<role>[\w:.+-]+)\}(?P<roleticks>`+)(?P<content>.+?)(?P=roleticks)(?!`)",
+    lambda match: _role(match["role"], match["content"].strip()),
+)
+_NAMELESS = substitute(
+    r"(?<!!)\[\]\((?P<href>[^()\s]+)\)", lambda match: f"[{_words(match['href'])}]({match['href']})"
+)
+_REFERENCES = substitute(
+    r"<(?:inv|project|path|myst|xref|doc):(?P<where>[^<>\s]+)>", lambda match: _words(match["where"])
+)
+_TARGETS = re.compile(r"^[ \t>]*\([^()\n]+\)=[ \t]*$|^%.*$|^\+\+\+.*$", re.MULTILINE)
+_SUBSTITUTION = r"\{\{[ \t]*(?P<name>[\w.-]+)(?:[ \t]*\|[^{}]*)?[ \t]*\}\}"
+
+
+class _Directive(NamedTuple):
+    name: str
+    argument: str
+    options: dict[str, str]
+    body: list[str]
+
+
+def prepare(text: str, page: Page) -> str:
+    """Directives become what they show, roles their text, targets and comments go."""
+    text = "\n".join(_expanded(text.split("\n"), page))
+    text = containers.expand(text, containers.callout)
+    substitutions = _substitutions(page)
+
+    def value(match: re.Match[str]) -> str:
+        known = substitutions.get(match["name"])
+        if known is None:
+            page.left_out("value", match["name"])
+        return known or ""
+
+    known = substitute(_SUBSTITUTION, value)
+    return outside_code(
+        text, lambda prose: attribute_lists(_REFERENCES(_NAMELESS(_ROLES(known(_TARGETS.sub("", prose))))))
+    )
+
+
+def _substitutions(page: Page) -> dict[str, str]:
+    settings = page.matter.values.get("myst")
+    known = (
+        settings.get("substitutions")
+        if isinstance(settings, dict)
+        else page.matter.values.get("substitutions")
+    )
+    return (
+        {key: text for key, text in known.items() if isinstance(text, str)} if isinstance(known, dict) else {}
+    )
+
+
+def _expanded(lines: list[str], page: Page) -> list[str]:
+    out: list[str] = []
+    index = 0
+    skip_until = 0
+    for index, (line, code) in enumerate(list(with_code(lines))):
+        if index < skip_until:
+            continue
+        prefix = prefix_of(line)
+        match = _DIRECTIVE.match(line, len(prefix))
+        if match is None or (code and match[1][0] == ":") or _inside(lines, index, code):
+            out.append(line)
+            continue
+        end = _end(lines, index + 1, match[1])
+        directive = _read(match[2].lower(), match[3], lines[index + 1 : end])
+        out += _shown(prefix, directive, page)
+        skip_until = end + 1
+    return out
+
+
+def _inside(lines: list[str], index: int, code: bool) -> bool:
+    """Whether a line that looks like a directive is text of a fence; earlier directives are gone by then."""
+    if not code or index == 0:
+        return False
+    *_, (_, before) = with_code(lines[:index])
+    return before and not _closed(lines[:index])
+
+
+def _closed(lines: list[str]) -> bool:
+    return not [*with_code([*lines, "x"])][-1][1]
+
+
+def _end(lines: list[str], index: int, fence: str) -> int:
+    closing = re.compile(rf"[ \t>]*{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$")
+    while index < len(lines) and not closing.match(lines[index]):
+        index += 1
+    return index
+
+
+def _read(name: str, argument: str, lines: list[str]) -> _Directive:
+    options: dict[str, str] = {}
+    index = 0
+    if lines and lines[0].strip(" \t>") == "---":
+        index = 1
+        while index < len(lines) and lines[index].strip(" \t>") != "---":
+            key, _, value = lines[index].strip(" \t>").partition(":")
+            options[key] = value.strip()
+            index += 1
+        index += 1
+    else:
+        while index < len(lines) and (match := _OPTION.match(lines[index])) is not None:
+            options[match[1]] = match[2].strip()
+            index += 1
+    return _Directive(name, argument, options, lines[index:])
+
+
+def _shown(prefix: str, directive: _Directive, page: Page) -> list[str]:
+    name, argument, options, body = directive
+    if name in _NOTHING:
+        return [prefix.rstrip()]
+    if name in _INCLUDED:
+        page.left_out("include", argument)
+        return [prefix.rstrip()]
+    if name in _CODE or name in _FORMULAS:
+        language = {"eval-rst": "rst"}.get(name) or (name if name in _FORMULAS else argument)
+        caption = options.get("caption", "") or (argument if name in _FORMULAS and name != "math" else "")
+        return [*labelled(prefix, caption), *_fenced(prefix, language, body)]
+    if name in _CALLOUTS:
+        # Text after a callout's name is the beginning of its body.
+        first = [prefix + argument] if argument else []
+        return [
+            *open_callout(prefix, "see also" if name == "seealso" else name),
+            *_expanded([*first, *body], page),
+            *close_callout(prefix),
+        ]
+    if name == "admonition":
+        kind = options.get("class", "").split()[:1]
+        return [
+            *open_callout(prefix, kind[0] if kind and kind[0] in _CALLOUTS else "", argument),
+            *_expanded(body, page),
+            *close_callout(prefix),
+        ]
+    if name in _VERSIONS:
+        return [
+            *open_callout(prefix, "", f"{_VERSIONS[name]} {argument}"),
+            *_expanded(body, page),
+            *close_callout(prefix),
+        ]
+    if name in ("image", "figure"):
+        alt = [prefix.rstrip(), prefix + options["alt"]] if options.get("alt") else []
+        return [*alt, prefix.rstrip(), *_expanded(body, page), prefix.rstrip()]
+    if name in ("csv-table", "csvtable"):
+        return [*labelled(prefix, argument), *_csv(prefix, options.get("header", ""), body), prefix.rstrip()]
+    if name == "glossary":
+        return [prefix.rstrip(), *_glossary(_expanded(body, page)), prefix.rstrip()]
+    if name in _PLAIN:
+        return [prefix.rstrip(), *_expanded(body, page), prefix.rstrip()]
+    if _GENERATED.match(name) and not any(line.strip() for line in body):
+        page.left_out(name, argument)
+        return [prefix.rstrip()]
+    title = argument or options.get("title", "")
+    return [*labelled(prefix, title), *_expanded(body, page), prefix.rstrip()]
+
+
+def _fenced(prefix: str, language: str, body: list[str]) -> list[str]:
+    longest = max((len(run) for line in body for run in re.findall(r"`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{prefix}{fence}{language}", *body, prefix + fence]
+
+
+def _csv(prefix: str, header: str, body: list[str]) -> list[str]:
+    rows = list(csv.reader(line.strip(" \t>") for line in [header, *body] if line.strip(" \t>")))
+    cells = ["| " + " | ".join(cell.strip().replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return (
+        [prefix + cells[0], prefix + "|---" * len(rows[0]) + "|", *(prefix + row for row in cells[1:])]
+        if rows
+        else []
+    )
+
+
+def _glossary(lines: list[str]) -> list[str]:
+    """Turn terms with indented explanations into a definition list."""
+    out: list[str] = []
+    first = True
+    for line in lines:
+        prefix = prefix_of(line)
+        indented = len(prefix) - len(prefix.rstrip()) >= 2
+        if indented and first:
+            out.append(": " + line.strip())
+            first = False
+        else:
+            out += ["", line] if line.strip() and not indented and out else [line]
+            first = first or not indented
+    return out
+
+
+def _role(name: str, content: str) -> str:
+    titled = _TITLED.match(content)
+    shown = titled[1] if titled is not None and titled[1] else content
+    target = titled[2] if titled is not None else content
+    if name in ("kbd", "sub", "sup"):
+        return f"<{name}>{text_html(content)}</{name}>"
+    if name in ("subscript", "superscript"):
+        return f"<{name[:3]}>{text_html(content)}</{name[:3]}>"
+    if name == "doc":
+        text = shown if titled is not None else _words(target)
+        return f"[{text}](<{target}>)"
+    if name in (
+        "download",
+        "ref",
+        "numref",
+        "any",
+        "term",
+        "std:ref",
+        "std:term",
+        "std:doc",
+        "eq",
+        "abbr",
+        "external",
+    ):
+        return shown if titled is not None or name in ("term", "abbr", "std:term") else _words(content)
+    if ":" in name or name in (
+        "func",
+        "class",
+        "meth",
+        "mod",
+        "attr",
+        "exc",
+        "data",
+        "obj",
+        "const",
+        "option",
+        "confval",
+        "code",
+        "file",
+        "command",
+        "program",
+        "envvar",
+        "math",
+        "literal",
+    ):
+        bare = shown.removeprefix("!")
+        return f"`{bare.rpartition('.')[2] if bare.startswith('~') else bare}`"
+    return shown
+
+
+def _words(target: str) -> str:
+    """Return what can be said of a target without looking it up."""
+    name = target.rpartition("#")[2] or target
+    name = name.rstrip("/").rpartition("/")[2]
+    return re.sub(r"\.(?:md|ipynb|rst|html)$", "", name).replace("-", " ").replace("_", " ").removeprefix("~")
