@@ -22,7 +22,7 @@ from syncd.intercom.endpoint import base_url
 from syncd.intercom.pacing import Paced, Pacer
 from syncd.intercom.pages import Pages
 from syncd.intercom.retry import RetryBudget, Retrying
-from syncd.intercom.sources import ImportSource, ImportSources
+from syncd.intercom.sources import ImportSource, ImportSources, same_url
 from syncd.intercom.transport import Answer, Counted, Request, Transport
 from syncd.journal import Standing
 from syncd.lanes import ThreadLane
@@ -140,10 +140,23 @@ def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> S
             found = await find_import_source(ImportSources(transport), settings.import_source, standing)
         except ConfigError as error:
             raise SourceMisconfigured(str(error)) from error
+        if standing.import_source_id not in (None, found.id):
+            raise SourceMisconfigured(_moved(settings.name, standing))
         pages = Pages(transport, source_id=found.id, creation=flags, version=config.intercom.version)
         return Connection(
             target=pages, import_source_id=found.id, import_source_url=settings.import_source.url
         )
+
+    def check(standing: Standing) -> None:
+        wanted, seen_as = settings.import_source, standing.import_source_url
+        if standing.import_source_id is None:
+            return
+        if wanted.id is not None:
+            moved = wanted.id != standing.import_source_id
+        else:
+            moved = seen_as is not None and wanted.url is not None and not same_url(seen_as, wanted.url)
+        if moved:
+            raise SourceMisconfigured(_moved(settings.name, standing))
 
     return Source(
         name=settings.name,
@@ -160,6 +173,7 @@ def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> S
         page_url=settings.page_url,
         locale=settings.locale,
         availability=managed,
+        check=check,
         connect=connect,
         requests=lambda: counted.requests,
     )
@@ -329,6 +343,15 @@ class _Noting(Progress):
     def done(self, source: str, external_id: str) -> None:
         log.debug("page_done", source=source, external_id=external_id)
         self._progress.done(source, external_id)
+
+
+def _moved(name: str, standing: Standing) -> str:
+    known = standing.import_source_url or f"id {standing.import_source_id}"
+    return (
+        f"the pages of {name} are in the import source {known}, and 'import_source' names another one now.\n"
+        "They would stay there and grow stale, so nothing was sent. Set it back; or, to publish all pages\n"
+        "anew in the other one, give the source a new name, and remove the old import source in Intercom."
+    )
 
 
 def _make_folder(folder: Path) -> None:

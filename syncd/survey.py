@@ -59,6 +59,7 @@ class Source:
         rules: how documents become pages; `rules_key` names them with all else that shapes a request.
         page_url: template of the pages' URLs; None leaves pages without one.
         availability: flags that every write enforces; None respects what people switched in Intercom.
+        check: raises SourceMisconfigured if the settings lead elsewhere than the pages already sent.
         connect: finds or makes the import source; called only when there is something to send.
         requests: requests that were sent for this source so far.
     """
@@ -72,6 +73,7 @@ class Source:
     page_url: str | None
     locale: str
     availability: Availability | None
+    check: Callable[[Standing], None]
     connect: Callable[[Standing], Awaitable[Connection]]
     requests: Callable[[], int]
 

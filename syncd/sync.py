@@ -102,6 +102,7 @@ async def _attempt(source: Source, run: Run) -> Attempt:
 
 
 async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Attempt, number: int) -> None:
+    source.check(attempt.standing)
     attempt.revision = await run.crawl(lambda: snapshot.revision)
     attempt.settled = _settled(source, run, attempt)
     if attempt.settled:
@@ -149,6 +150,7 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
 async def _foretell(
     source: Source, run: Run, snapshot: Snapshot, attempt: Attempt, operations: list[Operation]
 ) -> None:
+    source.check(attempt.standing)
     attempt.revision = await run.crawl(lambda: snapshot.revision)
     attempt.settled = _settled(source, run, attempt)
     if attempt.settled:
