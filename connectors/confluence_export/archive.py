@@ -38,7 +38,9 @@ class Limits:
         page_bytes: of one page of an HTML export.
         entry_bytes: of any other member that is read.
         total_bytes: read from one archive in one run.
-        ratio: unpacked to packed bytes of one member; counts above `ratio_floor_bytes` only.
+        ratio: unpacked to packed bytes of one member.
+        page_floor_bytes: up to here a page may have any ratio, since small files pack well.
+        entry_floor_bytes: the same for other members, which are streamed.
     """
 
     entries: int = 100_000
@@ -46,7 +48,18 @@ class Limits:
     entry_bytes: int = 64 << 30
     total_bytes: int = 128 << 30
     ratio: int = 200
-    ratio_floor_bytes: int = 1 << 20
+    page_floor_bytes: int = 1 << 20
+    entry_floor_bytes: int = 16 << 20
+
+    def refuse(self, name: str, size_bytes: int, packed_bytes: int) -> None:
+        """Raise ItemError if a member of that size is not read."""
+        is_page = name.endswith(".html")
+        limit = self.page_bytes if is_page else self.entry_bytes
+        floor = self.page_floor_bytes if is_page else self.entry_floor_bytes
+        if size_bytes > limit:
+            raise ItemError(f"{name} is larger than {limit} bytes")
+        if size_bytes > floor and size_bytes > self.ratio * max(packed_bytes, 1):
+            raise ItemError(f"{name} unpacks to more than {self.ratio} times its size")
 
 
 class Entry(NamedTuple):
@@ -131,13 +144,10 @@ def open_archive(path: Path, limits: Limits | None = None) -> Iterator[Archive]:
 class _Metered:
     """A readable stream that counts, and refuses what goes over a limit."""
 
-    def __init__(
-        self, file: IO[bytes], name: str, packed_bytes: int, limit_bytes: int, budget: _Budget
-    ) -> None:
+    def __init__(self, file: IO[bytes], name: str, packed_bytes: int, budget: _Budget) -> None:
         self._file = file
         self._name = name
         self._packed = packed_bytes
-        self._limit = limit_bytes
         self._budget = budget
         self._seen = 0
 
@@ -151,11 +161,7 @@ class _Metered:
                 "Nothing was changed; export again, or copy the file again."
             ) from error
         self._seen += len(data)
-        limits = self._budget.limits
-        if self._seen > self._limit:
-            raise ItemError(f"{self._name} is larger than {self._limit} bytes")
-        if self._seen > limits.ratio_floor_bytes and self._seen > limits.ratio * max(self._packed, 1):
-            raise ItemError(f"{self._name} unpacks to more than {limits.ratio} times its size")
+        self._budget.limits.refuse(self._name, self._seen, self._packed)
         self._budget.spend(len(data))
         return data
 
@@ -208,9 +214,6 @@ class _Reader:
             while data := file.read(_CHUNK_BYTES):
                 parts.append(data)
         return b"".join(parts)
-
-    def _limit(self, name: str) -> int:
-        return self.limits.page_bytes if name.endswith(".html") else self.limits.entry_bytes
 
     def _refuse_too_many(self, count: int) -> None:
         if count > self.limits.entries:
@@ -282,19 +285,14 @@ class ZipArchive(_Reader):
 
     def open(self, name: str) -> IO[bytes]:
         info = self._infos[name]
-        limit = self._limit(name)
-        if info.file_size > limit:
-            raise ItemError(f"{name} is larger than {limit} bytes")
-        too_far = self.limits.ratio * max(info.compress_size, 1)
-        if info.file_size > self.limits.ratio_floor_bytes and info.file_size > too_far:
-            raise ItemError(f"{name} unpacks to more than {self.limits.ratio} times its size")
+        self.limits.refuse(name, info.file_size, info.compress_size)
         try:
             file = self.zip.open(info)
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
             raise ListingIncomplete(
                 f"{name} in {self.name} cannot be unpacked ({error}). Nothing was changed; export again."
             ) from error
-        return _Metered(file, name, info.compress_size, limit, self._budget)  # type: ignore[return-value]
+        return _Metered(file, name, info.compress_size, self._budget)  # type: ignore[return-value]
 
 
 class FolderArchive(_Reader):
@@ -336,14 +334,13 @@ class FolderArchive(_Reader):
                     yield name, each.stat()
 
     def open(self, name: str) -> IO[bytes]:
-        limit = self._limit(name)
         try:
             handle = self._descend(name)
         except OSError as error:
             what = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
             raise ItemError(f"{name} cannot be read: {what}") from error
         size = os.fstat(handle).st_size
-        return _Metered(os.fdopen(handle, "rb"), name, size, limit, self._budget)  # type: ignore[return-value]
+        return _Metered(os.fdopen(handle, "rb"), name, size, self._budget)  # type: ignore[return-value]
 
     def _descend(self, name: str) -> int:
         # Each step is opened from the one before, so a folder swapped for a link leads nowhere.

@@ -10,8 +10,6 @@ import re
 from html import escape
 from typing import NamedTuple
 
-from syncd.errors import ItemError
-
 _RAW = frozenset(("code", "noformat", "html", "style", "script", "javascript", "latex", "mathblock"))
 _PAIRED = frozenset(
     """
@@ -68,7 +66,7 @@ _STYLES = (
     (re.compile(r"\^([^\s^]{1,200})\^"), "sup"),
     (re.compile(r"(?<![\w/])~([^\s~]{1,200})~"), "sub"),
 )
-_MOST_NESTED = 30
+_DEEPEST_LIST = 30
 
 
 class _Cut(NamedTuple):
@@ -79,20 +77,18 @@ class _Cut(NamedTuple):
 
 
 def to_storage(markup: str) -> str:
-    """Return a body in storage format; raises ItemError if its macros nest too deep to be read."""
+    """Return a body in storage format."""
     text = markup.replace("\r\n", "\n").replace("\r", "\n").translate({0xE000: None, 0xE001: None})
-    return _Page().blocks(text, 0)
+    return _Page().blocks(text)
 
 
 class _Page:
     def __init__(self) -> None:
         self._cuts: list[_Cut] = []
 
-    def blocks(self, text: str, depth: int) -> str:
+    def blocks(self, text: str) -> str:
         """Write text as blocks."""
-        if depth > _MOST_NESTED:
-            raise ItemError(f"the page's wiki markup nests more than {_MOST_NESTED} macros")
-        lines = self._take_macros(text, depth).split("\n")
+        lines = self._take_macros(text).split("\n")
         out: list[str] = []
         paragraph: list[str] = []
 
@@ -142,7 +138,7 @@ class _Page:
     def _put_back(self, text: str) -> str:
         return _MARK.sub(lambda match: self._cuts[int(match[1])].xml, text)
 
-    def _take_macros(self, text: str, depth: int) -> str:
+    def _take_macros(self, text: str) -> str:
         out: list[str] = []
         at = 0
         while (found := _MACRO.search(text, at)) is not None:
@@ -160,11 +156,11 @@ class _Page:
                 if closing is not None:
                     body = text[at : closing.start()]
                     at = closing.end()
-            out.append(self._macro(name, found[2][1:], body, depth))
+            out.append(self._macro(name, found[2][1:], body))
         out.append(text[at:])
         return "".join(out)
 
-    def _macro(self, name: str, given: str, body: str | None, depth: int) -> str:
+    def _macro(self, name: str, given: str, body: str | None) -> str:
         parameters = []
         for number, part in enumerate(given.split("|") if given else []):
             key, equals, value = part.partition("=")
@@ -177,7 +173,7 @@ class _Page:
         if body is not None and name in _RAW:
             inside = f"<ac:plain-text-body>{escape(body)}</ac:plain-text-body>"
         elif body is not None:
-            rich = self.blocks(body, depth + 1)
+            rich = self.blocks(body)
             if name in _INLINE_MACROS and rich.count("<p>") == 1 and rich.startswith("<p>"):
                 return self._cut(rich[3:-4])
             inside = f"<ac:rich-text-body>{rich}</ac:rich-text-body>"
@@ -201,7 +197,7 @@ class _Page:
                 out.append("<br/>" + self._inline(lines[at]))
                 at += 1
                 continue
-            signs = item[1].replace("-", "*")[:_MOST_NESTED]
+            signs = item[1].replace("-", "*")[:_DEEPEST_LIST]
             same = 0
             while same < min(len(signs), len(open_signs)) and signs[same] == open_signs[same]:
                 same += 1

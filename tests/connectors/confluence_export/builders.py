@@ -1,5 +1,7 @@
 """Small exports, made the way Confluence makes them."""
 
+# ruff: noqa: E501 - markup is easier to read on one line
+
 from __future__ import annotations
 
 import io

@@ -93,7 +93,7 @@ def test_unusual_compression_is_refused(tmp_path: Path) -> None:
 
 
 def test_wrong_checksum_refuses_the_export(tmp_path: Path) -> None:
-    """A damaged page means that nothing in the archive can be trusted; it is noticed before a page is listed."""
+    """A damaged page means that nothing in the archive can be trusted; no page of it is listed."""
     stored = io.BytesIO()
     with zipfile.ZipFile(stored, "w", zipfile.ZIP_STORED) as archive:
         for name, data in FILES.items():
@@ -170,7 +170,7 @@ def test_overlapping_members_are_refused(tmp_path: Path) -> None:
 def test_names_that_lead_out_are_never_used(tmp_path: Path) -> None:
     """Nothing is extracted by name, and such members do not exist."""
     names = ["../../evil_9.html", "/abs_9.html", "C:\\x_9.html", "DOC\\y_9.html", "DOC/../z_9.html"]
-    files = {**FILES, **{name: b"<p>evil</p>" for name in names}}
+    files = {**FILES, **dict.fromkeys(names, b"<p>evil</p>")}
     home = tmp_path / "home"
     home.mkdir()
     found = listing(write_zip(home / "export.zip", files))

@@ -46,7 +46,7 @@ def test_file_that_ends_early_is_refused(tmp_path: Path, cut: int) -> None:
     ],
 )
 def test_any_dtd_is_refused_before_it_is_parsed(tmp_path: Path, head: str) -> None:
-    """Billion laughs, blow-up, outside and parameter entities, outside DTD: Confluence writes none of them."""
+    """Billion laughs, blow-up, outside and parameter entities: Confluence writes none of them."""
     data = WHOLE.replace(b"<hibernate-generic", head.encode() + b"<hibernate-generic")
     refused(tmp_path, data, "DTD")
 

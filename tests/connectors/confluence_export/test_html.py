@@ -1,5 +1,7 @@
 """An HTML export as a whole: index, files, hierarchy, twins and what is left out."""
 
+# ruff: noqa: E501 - markup is easier to read on one line
+
 from __future__ import annotations
 
 import datetime

@@ -1,5 +1,7 @@
 """Which pages of an XML export are published, and why the others are not."""
 
+# ruff: noqa: E501 - markup is easier to read on one line
+
 from __future__ import annotations
 
 from pathlib import Path
