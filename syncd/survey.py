@@ -206,9 +206,19 @@ async def _follow_links(
     known = await run.keep(run.store.urls, source.name)
     planned = {task.item.external_id for task in plan.tasks}
     deleted = {candidate.external_id for candidate in verdict.deletes}
+
+    def url_now(external_id: str, item: Item) -> str | None:
+        # What a page was published under may come from its own text, which no listing knows; as long as
+        # nothing speaks against it, it stays, or links would change to and fro with each edit of the page.
+        record = records.get(external_id)
+        if external_id in known and record is not None:
+            told = item.url is not None or record.rules != source.rules_key
+            if not (told and external_id in planned):
+                return known[external_id]
+        return source.url_of(item)
+
     entries = [
-        (external_id, item.path, source.url_of(item) if external_id in planned else known.get(external_id))
-        for external_id, item in listing.items.items()
+        (external_id, item.path, url_now(external_id, item)) for external_id, item in listing.items.items()
     ]
     # What is missing but not yet gone is still published, so links to it still lead somewhere.
     entries += [
