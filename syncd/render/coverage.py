@@ -24,6 +24,12 @@ _UNSEEN_ELEMENT = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<\?.*?\?>|<![A-Za-z][^>]*>", re.DOTALL)
+_INCLUDE = re.compile(r"\{\{[ \t]*#[^}\n]*\}\}|^[ \t]*-+8<-+.*$", re.MULTILINE)
+_DIRECTIVE = re.compile(r"\{([\w:.+-]+)\}")
+_CODE_DIRECTIVES = frozenset(
+    {"code", "code-block", "code-cell", "eval-rst", "math", "mermaid", "raw", "toctree"}
+)
+_HIDDEN_LINE = re.compile(r"[ \t]*#(?:[ \t]|$)")
 _FENCE = re.compile(r"^([ \t>*+-]*(?:\d+[.)][ \t]+)?)(`{3,}|~{3,})([^\n`]*)$")
 # What a Markdown source holds besides text, and what of it a reader sees.
 _MARKS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -31,6 +37,10 @@ _MARKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\{%-?\s*comment\b.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL), " "),
     (re.compile(r"\{%.*?%\}|\{\{[<%#].*?[>%]?\}\}", re.DOTALL), " "),
     (re.compile(r"\{\{.*?\}\}"), " "),
+    (re.compile(r":(?:material|octicons|fontawesome|simple)-[a-z0-9-]+:"), " "),
+    (re.compile(r"\{[\w:+.-]+\}(`+)([^`<]*)(?:<[^`>]*>)?\1"), r" \2 "),
+    (re.compile(r"<(?:inv|project|path|myst|xref|doc|wiki):[^<>]*>"), " "),
+    (re.compile(r"^[ \t>]*(?:[-*+][ \t]+)*\d+[.)][ \t]", re.MULTILINE), " "),
     (re.compile(r"^[ \t]*(?:import|export)\b.*?(?:\n[ \t]*\n|\Z)", re.DOTALL | re.MULTILINE), "\n\n"),
     (re.compile(r"^[ \t]*(?:!!!|\?\?\?\+?)[ \t]+[\w -]*", re.MULTILINE), " "),
     (re.compile(r"^[ \t>]*:{3,}(?:\{[^}]*\}|[ \t]*[\w-]*)", re.MULTILINE), " "),
@@ -83,7 +93,7 @@ def visible_text(document: Document) -> str:
     _, text = front_matter.split(text)
     if document.media_type == "text/html":
         return unescape(_TAG.sub(" ", _UNSEEN_ELEMENT.sub(" ", _COMMENT.sub(" ", text))))
-    prose, code = _apart(text)
+    prose, code = _apart(_INCLUDE.sub(" ", text))
     prose = _UNSEEN_ELEMENT.sub(" ", _COMMENT.sub(" ", prose))
     for pattern, seen in _MARKS:
         prose = pattern.sub(seen, prose)
@@ -99,16 +109,25 @@ def _apart(text: str) -> tuple[str, str]:
     prose: list[str] = []
     code: list[str] = []
     fence = ""
+    hides = False
+    directives: list[str] = []
     for line in text.split("\n"):
         match = _FENCE.match(line)
+        bare = match is not None and not match[3].strip()
         if fence:
-            if match is not None and match[2].startswith(fence) and not match[3].strip():
+            if match is not None and bare and match[2].startswith(fence):
                 fence = ""
-            else:
+            elif not (hides and _HIDDEN_LINE.match(line)):
                 code.append(line)
-        elif match is not None:
-            fence = match[2]
-            prose.append(match[1])
-        else:
+        elif match is None:
             prose.append(line)
+        elif directives and bare and match[2].startswith(directives[-1]):
+            directives.pop()
+        elif (directive := _DIRECTIVE.match(match[3])) is not None and directive[1] not in _CODE_DIRECTIVES:
+            # What it holds is read as text by the generator.
+            directives.append(match[2])
+        else:
+            fence = match[2]
+            hides = match[3].strip().startswith("rust")
+            prose.append(match[1])
     return "\n".join(prose), "\n".join(code)

@@ -13,6 +13,8 @@ _MODULE = re.compile(
     r"^(?:import\b(?=[ \t]*[\w{*\"'])|export\b(?=[ \t]+(?:const|let|var|function|default|class|async|\{|\*)))"
 )
 
+_IMPORT = re.compile(r"import\b[^\"']*[\"'][^\"'\s]+[\"'];?[ \t]*$")
+
 
 def prepare(text: str, page: Page) -> str:
     """Module code and comments go, containers become callouts, components leave what they show."""
@@ -29,6 +31,9 @@ def _without_modules(text: str) -> str:
     module = False
     blank = True
     for line in text.split("\n"):
+        if _IMPORT.match(line):
+            module = False
+            continue
         if module or (blank and _MODULE.match(line)):
             module = bool(line.strip())
         if not module:

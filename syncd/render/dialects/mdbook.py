@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 
 from syncd.render.dialects.blocks import (
-    attributes,
-    block_html,
     line_prefix,
     outside_code,
-    text_html,
     with_code,
 )
+from syncd.render.dialects.jsx import read_tag
 from syncd.render.dialects.page import Page
 
 _DIRECTIVE = re.compile(r"(?<!\\)\{\{[ \t]*#(\w+)[ \t]*([^}\n]*?)[ \t]*\}\}")
-_LISTING = re.compile(r"<(Listing)\b([^>]*)>|</Listing>")
+_LISTING = re.compile(r"</?Listing\b")
 _HIDDEN_RUST = re.compile(r"[ \t]*#(?:[ \t]|$)")
 
 
@@ -37,22 +35,26 @@ def _directive(match: re.Match[str], page: Page) -> str:
 
 def _listings(text: str) -> str:
     captions: list[str] = []
-
-    def change(match: re.Match[str]) -> str:
+    out: list[str] = []
+    position = 0
+    for match in _LISTING.finditer(text):
+        tag = read_tag(text, match.start()) if match.start() >= position else None
+        if tag is None:
+            continue
         prefix = line_prefix(match)
-        if match[1] is None:
-            caption = captions.pop() if captions else ""
-            return f"\n\n{prefix}{caption}\n\n{prefix}" if caption else "\n\n" + prefix
-        values = attributes(match[2])
-        number, caption = values.get("number", ""), values.get("caption", "")
-        name = " ".join(filter(None, ("Listing", number))) if number else ""
-        captions.append(": ".join(filter(None, (name, caption))))
-        file_name = values.get("file-name", "")
-        return (
-            block_html(prefix, f"<p>Filename: {text_html(file_name)}</p>") if file_name else "\n\n" + prefix
-        )
-
-    return _LISTING.sub(change, text)
+        out.append(text[position : match.start()])
+        position = tag.end
+        if tag.closing:
+            shown = captions.pop() if captions else ""
+        else:
+            number = tag.values.get("number", "")
+            named = (f"Listing {number}" if number else "", tag.values.get("caption", ""))
+            captions.append(": ".join(filter(None, named)))
+            file_name = tag.values.get("file-name", "")
+            shown = f"Filename: {file_name}" if file_name else ""
+        out.append(f"\n\n{prefix}{shown}\n\n{prefix}" if shown else "\n\n" + prefix)
+    out.append(text[position:])
+    return "".join(out)
 
 
 def _without_hidden_lines(lines: list[str]) -> list[str]:

@@ -18,12 +18,16 @@ from syncd.render.dialects.blocks import (
 from syncd.render.dialects.page import Page
 
 _CALLOUT = re.compile(r"(?:!!!|\?\?\?\+?)[ \t]+([\w-]+)((?:[ \t]+[\w-]+)*)(?:[ \t]+\"(.*)\")?[ \t]*$")
+_ITEM = re.compile(r"((?:[-*+:]|\d+[.)])[ \t]+)((?:!!!|\?\?\?\+?|===[+!]?)[ \t].*)$")
+# Something that is not seen, so that the item exists and holds what follows.
+_FILLER = "<!-- -->"
 _TAB = re.compile(r"===[+!]?[ \t]+\"(.*)\"[ \t]*$")
 _BLOCK = re.compile(r"/{3,}[ \t]*([\w-]+)?[ \t]*(?:\|[ \t]*(.*?))?[ \t]*$")
 _SNIPPET = re.compile(r"-+8<-+(?:[ \t]+\"([^\"]*)\"|[ \t]+'([^']*)')?[ \t]*$")
 _GENERATED = re.compile(r":::[ \t]+([\w.]+)[ \t]*$")
 _ABBREVIATION = re.compile(r"\*\[[^\]]+\]:")
 _OPENING_TAG = re.compile(r"<\w+(?:\s[^>]*)?\smarkdown(?:=[^>]*)?>\s*$")
+_CLOSING_TAG = re.compile(r"</(?:div|figure|section|figcaption)>[ \t]*$")
 _KEYS = {"ctrl": "Ctrl", "cmd": "Cmd", "alt": "Alt", "shift": "Shift", "enter": "Enter", "esc": "Esc"}
 
 _ICONS = substitute(
@@ -63,6 +67,12 @@ def _blocks(lines: list[str], page: Page) -> list[str]:
         line, code = marked[index]
         index += 1
         prefix = prefix_of(line)
+        item = _ITEM.match(line, len(prefix))
+        if item is not None and not code:
+            # A block that begins in a list item or a definition: its body lies as much further right.
+            out.append(prefix + item[1].rstrip() + " " + _FILLER)
+            prefix += " " * len(item[1])
+            line = prefix + item[2]
         head = line[len(prefix) :]
         snippet = _SNIPPET.match(head)
         if snippet is not None:
@@ -88,7 +98,7 @@ def _blocks(lines: list[str], page: Page) -> list[str]:
             _, index = _body(lines, index, prefix)
         elif _ABBREVIATION.match(head) or head.strip() == "[TOC]":
             continue
-        elif _OPENING_TAG.match(head):
+        elif _OPENING_TAG.match(head) or _CLOSING_TAG.match(head):
             out += [line, prefix.rstrip()]
         else:
             out.append(line)

@@ -16,12 +16,14 @@ from syncd.render.dialects.blocks import (
     prefix_of,
     substitute,
     text_html,
-    with_code,
 )
 from syncd.render.dialects.page import Page
 
 _DIRECTIVE = re.compile(r"(`{3,}|~{3,}|:{3,})\{([\w:.+-]+)\}[ \t]*(.*?)[ \t]*$")
-_OPTION = re.compile(r"[ \t>]*:([\w-]+):[ \t]*(.*)$")
+_FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})[^`]*$")
+_FIELD = re.compile(r"([ \t]*):([A-Za-z][\w ,.-]*):(?:[ \t]+(.*)|$)")
+# A colon alone goes on with the value of the option before.
+_OPTION = re.compile(r"[ \t>]*:(?:([\w-]+):|(?=[ \t]))[ \t]*(.*)$")
 _CALLOUTS = frozenset(
     {
         "attention",
@@ -136,35 +138,30 @@ def _substitutions(page: Page) -> dict[str, str]:
 def _expanded(lines: list[str], page: Page) -> list[str]:
     out: list[str] = []
     index = 0
-    skip_until = 0
-    for index, (line, code) in enumerate(list(with_code(lines))):
-        if index < skip_until:
-            continue
+    while index < len(lines):
+        line = lines[index]
         prefix = prefix_of(line)
-        match = _DIRECTIVE.match(line, len(prefix))
-        if match is None or (code and match[1][0] == ":") or _inside(lines, index, code):
-            out.append(line)
-            continue
-        end = _end(lines, index + 1, match[1])
-        directive = _read(match[2].lower(), match[3], lines[index + 1 : end])
-        out += _shown(prefix, directive, page)
-        skip_until = end + 1
+        directive = _DIRECTIVE.match(line, len(prefix))
+        fence = _FENCE.match(line)
+        if directive is not None:
+            end = _end(lines, index + 1, directive[1])
+            body = lines[index + 1 : end]
+            out += _shown(prefix, _read(directive[2].lower(), directive[3], body), page)
+        elif fence is not None:
+            end = _end(lines, index + 1, fence[1])
+            out += lines[index : end + 1]
+        else:
+            end = index
+            field = _FIELD.match(line)
+            out.append(
+                f"{field[1]}- **{field[2]}**: {field[3] or ''}".rstrip() if field is not None else line
+            )
+        index = end + 1
     return out
 
 
-def _inside(lines: list[str], index: int, code: bool) -> bool:
-    """Whether a line that looks like a directive is text of a fence; earlier directives are gone by then."""
-    if not code or index == 0:
-        return False
-    *_, (_, before) = with_code(lines[:index])
-    return before and not _closed(lines[:index])
-
-
-def _closed(lines: list[str]) -> bool:
-    return not [*with_code([*lines, "x"])][-1][1]
-
-
 def _end(lines: list[str], index: int, fence: str) -> int:
+    """Return the index of the line that closes a fence; the number of lines if none does."""
     closing = re.compile(rf"[ \t>]*{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$")
     while index < len(lines) and not closing.match(lines[index]):
         index += 1
@@ -182,8 +179,11 @@ def _read(name: str, argument: str, lines: list[str]) -> _Directive:
             index += 1
         index += 1
     else:
+        key = ""
         while index < len(lines) and (match := _OPTION.match(lines[index])) is not None:
-            options[match[1]] = match[2].strip()
+            key = match[1] or key
+            value = match[2].strip().removeprefix(">").strip()
+            options[key] = f"{options.get(key, '')} {value}".strip() if match[1] is None else value
             index += 1
     return _Directive(name, argument, options, lines[index:])
 
