@@ -126,7 +126,14 @@ def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> S
             raise ConfigError(f"source {settings.name}: {error}") from error
     context = Context(source=settings.name, base=config.base, cache=cache_folder(config, settings.name))
     counted = intercom.transport()
-    rules = Rules(source_limit_bytes=settings.limits.max_source, html_limit_bytes=settings.limits.max_html)
+    rules = Rules(
+        dialect=settings.rendering.dialect,
+        image_hosts=settings.rendering.image_hosts,
+        private_hosts=Rules().private_hosts + settings.rendering.private_hosts,
+        drafts=settings.rendering.drafts,
+        source_limit_bytes=settings.limits.max_source,
+        html_limit_bytes=settings.limits.max_html,
+    )
     flags = Availability(
         ai_agent=settings.availability.ai_agent,
         ai_copilot=settings.availability.ai_copilot,

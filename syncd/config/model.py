@@ -157,6 +157,48 @@ class Limits(Section):
     )
 
 
+_Host = Annotated[
+    str,
+    Matching(
+        r"^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$",
+        'must be a host such as "cdn.example.com", or "*.example.com" for all below a domain',
+    ),
+]
+
+
+class Rendering(Section):
+    """How documents become pages."""
+
+    dialect: Literal[
+        "auto",
+        "none",
+        "docfx",
+        "docusaurus",
+        "github_wiki",
+        "hugo",
+        "jekyll",
+        "mdbook",
+        "mkdocs",
+        "myst",
+        "obsidian",
+    ] = Field(
+        default="auto",
+        description="Which generator's Markdown the source is written in. auto: told by the files at its "
+        "root, else by each document; none: plain GitHub Markdown.",
+    )
+    image_hosts: tuple[_Host, ...] = Field(
+        default=(), description="Hosts whose pictures stay. Of all others the alternative text stays."
+    )
+    private_hosts: tuple[_Host, ...] = Field(
+        default=(),
+        description="Hosts that no published link may name, besides loopback and private addresses, names "
+        "without a dot, and .local, .internal, .intranet, .lan, .corp and .home.arpa.",
+    )
+    drafts: bool = Field(
+        default=False, description="true: publish documents whose front matter calls them a draft."
+    )
+
+
 class Common(Section):
     """Settings of a source that `defaults` can give for all."""
 
@@ -177,6 +219,7 @@ class Common(Section):
     deletions: Deletions = Field(
         default_factory=Deletions, description="When a page that is gone from its source is deleted."
     )
+    rendering: Rendering = Field(default_factory=Rendering, description="How documents become pages.")
     limits: Limits = Field(default_factory=Limits, description="What a single page may be.")
 
 
