@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 from connectors.confluence_export.archive import Archive, open_archive
-from connectors.confluence_export.html import index_keys, made_at
+from connectors.confluence_export.html import has_index, index_keys, made_at
 from syncd.errors import ItemError, ListingIncomplete, SourceUnavailable
 
 Format = Literal["auto", "html", "xml"]
@@ -145,7 +145,7 @@ def _format(archive: Archive, wanted: Format) -> Literal["html", "xml"]:
             f"{archive.name} holds {len(entities)} entities.xml ({', '.join(entities[:3])}). "
             "Give one export at a time."
         )
-    pages = index_keys(archive) if wanted != "xml" else ()
+    pages = wanted != "xml" and has_index(archive)
     if wanted == "auto" and entities and pages:
         raise SourceUnavailable(
             f"{archive.name} holds both an XML and an HTML export. Set `format` to the one that is meant."

@@ -52,11 +52,13 @@ _INLINE = {
     "strike": "del",
     "mark": "mark",
 }
-_WHITE = re.compile(r"[ \t\r\n\f\v\u00a0\u2028\u2029]+")
+# One blank alone is left as it is: replacing each would be most of the work.
+_WHITE = re.compile(r"[ \t\r\n\f\v\u00a0\u2028\u2029]{2,}|[\t\r\n\f\v\u00a0\u2028\u2029]")
 _ZERO_WIDTH = str.maketrans("", "", "\u200b\ufeff\u2060")
 _CONTROLS = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127])
+_WIDTHLESS = " \u200c\u200d"
+_BLANKS = re.compile(" {2,}")
 _BREAKS = re.compile(r"(?:\s*<br>\s*)+")
-_EDGE = re.compile(r"^(?:\s|<br>)+|(?:\s|<br>)+$")
 _TAG = re.compile(r"<[^>]*>")
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _PICTURE = re.compile(r"(?:\[Image: [^\]]*\]\s*)+")
@@ -538,9 +540,18 @@ def emoticon(fallback: str | None, name: str | None, alt: str | None) -> str:
 
 def tidy(run: str) -> str:
     """Return a run of inline HTML without needless white space and breaks; "" if nothing shows."""
-    run = _BREAKS.sub("<br>", re.sub(" {2,}", " ", run))
-    run = _EDGE.sub("", run)
-    return run if "<a id=" in run or _TAG.sub("", run).strip(" \u200c\u200d") else ""
+    if "  " in run:
+        run = _BLANKS.sub(" ", run)
+    run = run.strip()
+    if "<br>" in run:
+        run = _BREAKS.sub("<br>", run)
+        while run.startswith("<br>"):
+            run = run[4:].lstrip()
+        while run.endswith("<br>"):
+            run = run[:-4].rstrip()
+    if "<" not in run:
+        return run if run.strip(_WIDTHLESS) else ""
+    return run if "<a id=" in run or _TAG.sub("", run).strip(_WIDTHLESS) else ""
 
 
 def unquote_fragment(fragment: str) -> str:

@@ -40,12 +40,19 @@ _METADATA = re.compile(rb'class="page-metadata">(.*?)</div>', re.DOTALL)
 _CONTROLS = bytes([*range(9), 11, 12, *range(14, 32)])
 # What moves between two exports of an unchanged page. A page that differs in other noise is only
 # cleaned again, and its version is a digest of what comes out.
-_NOISE = re.compile(
-    rb"<script\b.*?</script>|<style\b.*?</style>"
-    rb"|(?<=rbtoc)\d+|(?<=expander-)\d+|(?<=expander-control-)\d+|(?<=expander-content-)\d+"
-    rb'|\s(?:data-linked-resource-(?:container-)?version|data-client-id|data-unresolved-comment-count|nonce)="[^"]*"'
-    rb'|(?<=id="ap-)[^"]+|(?<=id="embedded-)[^"]+',
-    re.DOTALL,
+_NOISE = tuple(
+    (marker, re.compile(pattern, re.DOTALL))
+    for marker, pattern in (
+        (b"<script", rb"<script\b.*?</script>"),
+        (b"<style", rb"<style\b.*?</style>"),
+        (b"rbtoc", rb"rbtoc\d+"),
+        (b"expander-", rb"expander-(?:control-|content-)?\d+"),
+        (b"data-linked-resource-", rb'data-linked-resource-(?:container-)?version="[^"]*"'),
+        (b"data-client-id", rb'data-client-id="[^"]*"'),
+        (b"data-unresolved", rb'data-unresolved-comment-count="[^"]*"'),
+        (b'="ap-', rb'="ap-[^"]+"'),
+        (b'="embedded-', rb'="embedded-[^"]+"'),
+    )
 )
 _FORMATS = (
     "%b %d, %Y %H:%M",
@@ -270,7 +277,17 @@ def _newest_file(archive: Archive) -> str:
     return "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}".format(*latest)
 
 
+def has_index(archive: Archive) -> bool:
+    """Whether the index of a space export lies in an archive."""
+    return any(True for _ in _find_indexes(archive))
+
+
 def _find_spaces(archive: Archive) -> Iterator[_Space]:
+    for name, text, data in _find_indexes(archive):
+        yield _read_index(text, name, data)
+
+
+def _find_indexes(archive: Archive) -> Iterator[tuple[str, str, bytes]]:
     for name in archive.entries:
         if name.rpartition("/")[2] != "index.html" or "/attachments/" in "/" + name:
             continue
@@ -286,7 +303,7 @@ def _find_spaces(archive: Archive) -> Iterator[_Space]:
                 f"{archive.name} is an HTML export of Confluence 1.x or 2.x, whose pages have no ids. "
                 "Export the space as XML instead."
             )
-        yield _read_index(text, name, data)
+        yield name, text, data
 
 
 def _read_index(text: str, name: str, data: bytes) -> _Space:
@@ -346,7 +363,10 @@ def _look(data: bytes, name: str) -> _File:
     title = _TITLE.search(data)
     shown = title[1].decode() if title else ""
     body = data[start : end if end > start else len(data)] if start >= 0 else b""
-    digest = hashlib.sha256(shown.encode() + b"\0" + _NOISE.sub(b"", body)).hexdigest()[:32]
+    for marker, pattern in _NOISE:
+        if marker in body:
+            body = pattern.sub(b"", body)
+    digest = hashlib.sha256(shown.encode() + b"\0" + body).hexdigest()[:32]
     crumbs = _CRUMBS.search(data)
     parents = _HREF.findall(crumbs[0].decode()) if crumbs else []
     parent = file_id(unquote(unescape("".join(parents[-1])))) if parents else None

@@ -181,7 +181,12 @@ class RenderedWriter(Writer):
         bold = next(header.iter("b"), header) if header is not None else None
         title = tidy(self.inside(bold, depth)) if bold is not None else ""
         html = code(text_exactly(text), language, title)
-        return Blocks([html] if html else [])
+        # What else stands in the frame, if anything does, comes after it.
+        for read in (text, header):
+            if read is not None and read is not node:
+                read.clear(keep_tail=True)
+        rest = self.blocks(node, depth) if text is not node else []
+        return Blocks([html, *rest] if html else rest)
 
     def _panel(self, node: etree._Element, depth: int) -> Special:
         header, content = _child(node, "panelHeader"), _child(node, "panelContent")
