@@ -74,7 +74,7 @@ def sum_up(name: str, attempt: Attempt, *, requests: int, now_s: float) -> Outco
     plan = survey.plan if survey is not None else Plan()
     held = _held(attempt)
     failed = tally.failed + len(plan.parked) + len(listing.clashes)
-    notices = tuple(_notices(listing, plan))
+    notices = tuple(_notices(listing, plan, tally))
     error = _error(attempt)
     unseen = listing.broken is not None or any(not unlisted.skipped for unlisted in listing.unlisted)
     if error is not None:
@@ -125,7 +125,7 @@ def _error(attempt: Attempt) -> str | None:
     return str(attempt.error) or type(attempt.error).__name__
 
 
-def _notices(listing: Listing, plan: Plan) -> list[str]:
+def _notices(listing: Listing, plan: Plan, tally: Tally) -> list[str]:
     notices: list[str] = []
     if listing.broken is not None:
         notices.append(
@@ -139,4 +139,10 @@ def _notices(listing: Listing, plan: Plan) -> list[str]:
         else:
             kept[unlisted.reason] += 1
     notices.extend(f"left out {count} item(s): {reason}" for reason, count in kept.most_common())
+    if empty := plan.skipped + tally.skipped:
+        notices.append(f"left out {empty} page(s) without text or marked as drafts: syncd pages --skipped")
+    if plan.parked:
+        notices.append(
+            f"{len(plan.parked)} page(s) stay in quarantine until they change: syncd pages --skipped"
+        )
     return notices

@@ -80,7 +80,9 @@ def _tell_rest(outcome: Outcome) -> None:
     if report.result is Result.FAILED and report.error:
         _indented(f"error: {report.error}")
     for external_id, error in outcome.failures[:SHOWN_FAILURES]:
-        _indented(f"failed: {one_line(external_id)}: {one_line(error)}")
+        # Most messages begin with the path already, which is the id of a file.
+        about = "" if error.startswith(external_id) else f"{one_line(external_id)}: "
+        _indented(f"failed: {about}{one_line(error)}")
     if len(outcome.failures) > SHOWN_FAILURES:
         _indented(f"… and {len(outcome.failures) - SHOWN_FAILURES} more: syncd pages --state quarantined")
     for notice in outcome.notices:
