@@ -182,6 +182,18 @@ class TestRemoved:
         assert removed(connector(tmp_path), before) == set()
         assert ids(connector(tmp_path)) == ["a.md"]
 
+    def test_amended_commit_is_no_evidence(self, tmp_path: Path, origin: Origin) -> None:
+        """Old and new share a past, and yet the new one does not come after the old one."""
+        source = connector(tmp_path)
+        parent = origin.git("rev-parse", "main")
+        origin.commit({**PAGES, "docs/z.md": "z"})
+        before = revision(source)
+        origin.git("update-ref", "refs/heads/main", parent)
+        origin.commit({**PAGES, "docs/a.md": "amended"})
+
+        assert removed(source, before) == set()
+        assert ids(source) == ["a.md", "guides/b.md"]
+
     def test_rename_removes_the_old_name(self, tmp_path: Path, origin: Origin) -> None:
         """The id is the path, so a moved file is a new page and the end of an old one."""
         before = revision(connector(tmp_path))
@@ -447,8 +459,10 @@ class TestUnavailable:
         assert ids(source)
         copy = (tmp_path / "cache/repository.git").stat().st_ino
         server.status = status
+        server.requests.clear()
 
         assert "the fetch failed" in refusal(source)
+        assert len(server.requests) == 1
         server.status = None
         assert ids(source)
         assert (tmp_path / "cache/repository.git").stat().st_ino == copy
@@ -524,6 +538,20 @@ def _remove_packs(copy: Path) -> None:
         pack.unlink()
 
 
+def _garble_packs(copy: Path) -> None:
+    for pack in (copy / "objects/pack").glob("*.pack"):
+        data = pack.read_bytes()
+        pack.chmod(0o600)
+        pack.write_bytes(data[:14] + bytes(len(data) - 34) + data[-20:])
+
+
+def _garble_contents(copy: Path) -> None:
+    newest = max((copy / "objects/pack").glob("*.pack"), key=lambda pack: pack.stat().st_mtime_ns)
+    data = newest.read_bytes()
+    newest.chmod(0o600)
+    newest.write_bytes(data[:13] + bytes(len(data) - 33) + data[-20:])
+
+
 def _replace_by_file(copy: Path) -> None:
     shutil.rmtree(copy)
     copy.write_text("x")
@@ -531,6 +559,8 @@ def _replace_by_file(copy: Path) -> None:
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "truncated packs": _truncate_packs,
+    "garbled packs": _garble_packs,
+    "garbled contents": _garble_contents,
     "removed packs": _remove_packs,
     "removed objects": lambda copy: shutil.rmtree(copy / "objects"),
     "garbage in the ref": lambda copy: (copy / "refs/syncd/head").write_text("garbage\n"),
