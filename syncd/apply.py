@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
-from syncd.errors import EmptyPage, ItemError, PageError, PageUncertain
+from syncd.errors import EmptyPage, ItemError, PageError, PageUncertain, PageWithheld
 from syncd.guards import Candidate
 from syncd.journal import (
     Deleted,
@@ -179,8 +179,16 @@ class Failure:
     @property
     def leaves_out(self) -> bool:
         """Whether there is nothing to publish and nothing published: no failure, then."""
-        record = self.task.record
-        return isinstance(self.error, EmptyPage) and (record is None or not record.may_be_published)
+        return isinstance(self.error, EmptyPage | PageWithheld) and not self._is_published
+
+    @property
+    def withdraws(self) -> bool:
+        """Whether the document says that what is published must go."""
+        return isinstance(self.error, PageWithheld) and self._is_published
+
+    @property
+    def _is_published(self) -> bool:
+        return self.task.record is not None and self.task.record.may_be_published
 
 
 Change = Upsert | Same | Failure
@@ -207,6 +215,8 @@ class Tally:
                 self.same += 1
             case Failure() if change.leaves_out:
                 self.skipped += 1
+            case Failure() if change.withdraws:
+                pass  # it will be deleted, or held
             case Failure():
                 self.failure(change.task.item.external_id, change.error)
 
@@ -268,6 +278,11 @@ class Applier:
     """Carries changes out, several at once: intent committed, request sent, acknowledgement committed.
 
     The first error that stops the source is kept: later calls raise it instead of sending anything.
+
+    Attributes:
+        tally: what was done so far.
+        withdrawn: the changes of published pages whose documents say that they must go, by external_id.
+            Nothing is done about them here: whether they may be deleted now is for the guards to say.
     """
 
     def __init__(
@@ -281,6 +296,7 @@ class Applier:
     ) -> None:
         """`target` finds the import source at the first need; `on_done` hears of each page that is done."""
         self.tally = Tally()
+        self.withdrawn: dict[str, Failure] = {}
         self._find_target = target
         self._journal = journal
         self._rules = rules
@@ -382,15 +398,10 @@ class Applier:
                 )
                 self.tally.same += 1
             case Failure() if change.leaves_out:
-                await self._journal.write(
-                    Skipped(
-                        external_id=item.external_id,
-                        version=item.version,
-                        rules=self._rules,
-                        reason=str(change.error),
-                    )
-                )
+                await self._journal.write(self._left_out(change))
                 self.tally.skipped += 1
+            case Failure() if change.withdraws:
+                self.withdrawn[item.external_id] = change
             case Failure():
                 await self._park(item.external_id, item.version, change.error, unsure=_unsure(change.task))
         self._on_done(item.external_id)
@@ -443,16 +454,29 @@ class Applier:
             except PageError as error:
                 await self._park(external_id, "", error)
                 return
-        await self._journal.write(
+        entries: list[Entry] = [
             Deleted(
                 external_id=external_id,
                 page_id=page_id,
                 evidence=candidate.evidence,
                 hash_before=candidate.content_hash,
             )
-        )
+        ]
+        if external_id in self.withdrawn:
+            # The item is still there: it stays out until it changes.
+            entries.append(self._left_out(self.withdrawn[external_id]))
+        await self._journal.write(*entries)
         self.tally.deleted += 1
         self._on_done(external_id)
+
+    def _left_out(self, failure: Failure) -> Skipped:
+        item = failure.task.item
+        return Skipped(
+            external_id=item.external_id,
+            version=item.version,
+            rules=self._rules,
+            reason=str(failure.error),
+        )
 
     async def _park(self, external_id: str, version: str, error: PageError, *, unsure: bool = False) -> None:
         if unsure:

@@ -8,7 +8,7 @@ Nothing is read but what a listing needs, and nothing is written anywhere.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -16,7 +16,7 @@ from typing import Protocol
 from syncd.apply import Clock, Lane, StateStore, Target
 from syncd.connector import Connector, Snapshot
 from syncd.errors import ListingIncomplete
-from syncd.guards import Policy, Verdict, judge
+from syncd.guards import Candidate, Policy, Verdict, judge
 from syncd.journal import Hold, Standing
 from syncd.model import Availability, Document, Draft, Item, Record, Unlisted
 from syncd.plan import Listing, Plan, make_listing, make_plan, refuse_lookalikes, with_links
@@ -106,15 +106,31 @@ class Run:
     progress: Progress = field(default_factory=Progress)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
-    """What a look at the origin came to."""
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a look at the origin saw, beside what was delivered.
+
+    Attributes:
+        rows: rows that Intercom holds a page for, or may; counted only where something has to be done.
+        identity: of the origin.
+    """
 
     listing: Listing
     plan: Plan
+    rows: int
+    identity: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey(Seen):
+    """What follows from it.
+
+    Attributes:
+        index: where each page that can be linked to is published.
+    """
+
     verdict: Verdict
     index: LinkIndex
-    identity: str | None
 
 
 @asynccontextmanager
@@ -158,23 +174,39 @@ async def look(
         drifted=drifted,
         full=run.full,
     )
-    verdict = judge(
-        plan.missing,
-        plan.gone,
-        listed=len(listing.items) + len(listing.clashes),
-        rows=sum(record.may_be_published for record in records.values()) if plan.missing else 0,
-        policy=source.policy,
-        standing=standing,
-        fingerprint=source.fingerprint,
-        identity=identity,
-        hold=hold,
-        now=now,
-    )
+    rows = sum(record.may_be_published for record in records.values()) if plan.missing or plan.tasks else 0
+    seen = Seen(listing=listing, plan=plan, rows=rows, identity=identity)
+    verdict = judge_missing(source, seen, standing=standing, hold=hold, now=now)
     index = LinkIndex(())
     if plan.tasks or verdict.deletes:
         index, linking = await _follow_links(source, run, listing, records, plan, verdict)
         plan = with_links(plan, listing, records, linking)
-    return Survey(listing=listing, plan=plan, verdict=verdict, index=index, identity=identity)
+    return Survey(listing=listing, plan=plan, rows=rows, identity=identity, verdict=verdict, index=index)
+
+
+def judge_missing(
+    source: Source,
+    seen: Seen,
+    *,
+    standing: Standing,
+    hold: Hold | None,
+    now: float,
+    withdrawn: Sequence[Candidate] = (),
+) -> Verdict:
+    """Let the guards say what may be deleted, and what waits; `withdrawn`: what the documents themselves
+    want gone."""
+    return judge(
+        [*seen.plan.missing, *withdrawn],
+        [*seen.plan.gone, *withdrawn],
+        listed=len(seen.listing.items) + len(seen.listing.clashes),
+        rows=seen.rows,
+        policy=source.policy,
+        standing=standing,
+        fingerprint=source.fingerprint,
+        identity=seen.identity,
+        hold=hold,
+        now=now,
+    )
 
 
 def list_items(snapshot: Snapshot, *, stopped: Callable[[], bool] = lambda: False) -> Listing:

@@ -10,20 +10,21 @@ the threads. `sync_source` carries the changes out; `plan_source` walks the same
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from syncd.apply import Applier, Journal, Target, Upsert
+from syncd.apply import Applier, Failure, Journal, Target, Upsert
 from syncd.changes import changes
 from syncd.connector import Snapshot
 from syncd.digest import set_digest
 from syncd.errors import SourceError, SourceUnavailable
+from syncd.guards import Candidate
 from syncd.journal import Absent, Entry, Forgotten, Returned
 from syncd.model import Record, RecordState, Unlisted
 from syncd.outcome import Attempt, Operation, Outcome, sum_up
 from syncd.plan import Plan
-from syncd.survey import Run, Source, Survey, look, opened
+from syncd.survey import Run, Source, Survey, judge_missing, look, opened
 
 STOP_GRACE_S = 5.0
 """Seconds that requests under way get to finish once a run was asked to stop."""
@@ -138,6 +139,8 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
             async for change in stream:
                 await applier.apply(change)
         await applier.drain()
+        if applier.withdrawn:
+            survey = _withdraw(source, run, attempt, survey, list(applier.withdrawn.values()))
         # Deletes come last, so that a rename never leaves a gap.
         await applier.delete(survey.verdict.deletes, stop=run.stop)
         attempt.stopped = run.stop.is_set()
@@ -157,9 +160,12 @@ async def _foretell(
         return
     records = await run.keep(run.store.records, source.name)
     survey = await _look(source, run, snapshot, attempt, records, ())
+    withdrawn: list[Failure] = []
     async with aclosing(changes(source, run, snapshot, survey)) as stream:
         async for change in stream:
             attempt.tally.foresee(change)
+            if isinstance(change, Failure) and change.withdraws:
+                withdrawn.append(change)
             if isinstance(change, Upsert):
                 operations.append(
                     Operation(
@@ -168,6 +174,8 @@ async def _foretell(
                         reason=change.task.reason,
                     )
                 )
+    if withdrawn:
+        survey = _withdraw(source, run, attempt, survey, withdrawn)
     attempt.tally.deleted = len(survey.verdict.deletes)
     operations.extend(
         Operation(action="delete", external_id=candidate.external_id, reason=candidate.evidence)
@@ -178,6 +186,33 @@ async def _foretell(
             Operation(action="hold", external_id=candidate.external_id, reason=attempt.hold.reason)
             for candidate in survey.plan.missing
         )
+
+
+def _withdraw(
+    source: Source, run: Run, attempt: Attempt, survey: Survey, withdrawn: Sequence[Failure]
+) -> Survey:
+    """Let the guards judge once more, with the published pages whose documents say that they must go."""
+    candidates = []
+    for failure in withdrawn:
+        record = failure.task.record
+        assert record is not None
+        # Since ever, as it were: an approval is for their number, and no listing has to miss them.
+        candidates.append(
+            Candidate(record.external_id, record.page_id, record.content_hash, 0.0, str(failure.error))
+        )
+    verdict = judge_missing(
+        source,
+        survey,
+        standing=attempt.standing,
+        hold=attempt.hold,
+        now=run.clock.now(),
+        withdrawn=candidates,
+    )
+    plan = replace(survey.plan, missing=(*survey.plan.missing, *candidates))
+    attempt.survey = replace(survey, plan=plan, verdict=verdict)
+    if survey.listing.broken is None:
+        attempt.hold = verdict.hold
+    return attempt.survey
 
 
 def _settled(source: Source, run: Run, attempt: Attempt) -> bool:
