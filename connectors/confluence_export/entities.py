@@ -40,7 +40,7 @@ CREATE TABLE page (
     id TEXT, kind TEXT, title TEXT, space TEXT, parent TEXT, position INTEGER, version INTEGER, status TEXT,
     original TEXT, modified TEXT, folder INTEGER
 );
-CREATE TABLE body (content TEXT, id INTEGER, type TEXT, text TEXT, digest TEXT, oversize INTEGER);
+CREATE TABLE body (content TEXT, id INTEGER, type TEXT, digest TEXT, oversize INTEGER, text TEXT);
 CREATE TABLE label (id TEXT, name TEXT);
 CREATE TABLE labelling (label TEXT, content TEXT);
 CREATE TABLE restriction (content TEXT);
@@ -53,7 +53,7 @@ CREATE INDEX attachment_content ON attachment (content);
 """
 
 
-def build_index(file: IO[bytes], path: Path, name: str) -> None:
+def build_index(file: IO[bytes], path: Path, name: str, *, body_bytes: int = BODY_BYTES) -> None:
     """Read an entities.xml and write its index to `path`, an empty file.
 
     Raises:
@@ -65,7 +65,7 @@ def build_index(file: IO[bytes], path: Path, name: str) -> None:
         index.execute("PRAGMA journal_mode = OFF")
         index.execute("PRAGMA synchronous = OFF")
         index.executescript(SCHEMA)
-        sieve = _Sieve(file, name)
+        sieve = _Sieve(file, name, body_bytes)
         for node in _objects(sieve, name):
             _store(node, index)
         index.execute("INSERT INTO fact VALUES ('illegal', ?)", (str(sieve.illegal),))
@@ -101,6 +101,7 @@ def _objects(sieve: _Sieve, name: str) -> Iterator[etree._Element]:
                 ended = True
             elif root is not None and node.getparent() is root:
                 yield node
+                sieve.object_ended()
                 node.clear(keep_tail=False)
                 while node.getprevious() is not None:
                     del root[0]
@@ -125,8 +126,9 @@ class _Sieve:
     one text that is too long is cut and marked, so that the rest of the export can still be read.
     """
 
-    def __init__(self, file: IO[bytes], name: str) -> None:
+    def __init__(self, file: IO[bytes], name: str, body_bytes: int) -> None:
         self.illegal = 0
+        self._body_bytes = body_bytes
         self._file = file
         self._name = name
         self._ready = self._prolog()
@@ -171,8 +173,17 @@ class _Sieve:
         return clean
 
     def _pass(self, data: bytes, *, last: bool) -> bytes:
+        self._object_cost += len(data) + _TAG_COST * data.count(b"<")
+        if self._object_cost > _OBJECT_COST:
+            raise SourceUnavailable(
+                f"{self._name} holds an object of more than {_OBJECT_COST >> 20} MB; no exporter writes that."
+            )
         # A mark may lie across two chunks: its first bytes wait for the next one.
         end = len(data) if last else max(0, len(data) - 8)
+        if not self._cutting and self._text_bytes + end <= self._body_bytes:
+            self._follow(data, end)
+            self._held = data[end:]
+            return data[:end]
         at = 0
         out: list[bytes] = []
         while at < end:
@@ -192,26 +203,35 @@ class _Sieve:
                 out.append(b"<oversize/>")
                 self._cutting = False
             self._cdata = data.startswith(b"<![CDATA[", at)
-            self._object_cost = 0 if data.startswith(b"</object", at) else self._object_cost + _TAG_COST
             out.append(data[at : at + 9] if self._cdata else b"<")
             at += 9 if self._cdata else 1
         self._held = data[at:]
         return b"".join(out)
 
+    def _follow(self, data: bytes, end: int) -> None:
+        """Note what stands open at `end` of bytes in which no text can be too long."""
+        closed = data.rfind(b"]]>", 0, end + 2)
+        if self._cdata and closed < 0:
+            self._text_bytes += end
+            return
+        opened = data.find(b"<![CDATA[", closed + 3 if closed >= 0 else 0, end + 8)
+        self._cdata = 0 <= opened < end
+        mark = opened if self._cdata else max(closed, data.rfind(b"<", 0, end))
+        self._text_bytes = end - mark if mark >= 0 else self._text_bytes + end
+
+    def object_ended(self) -> None:
+        """The parser gave an object back, and its memory."""
+        self._object_cost = 0
+
     def _text(self, data: bytes, out: list[bytes]) -> None:
         if self._cutting:
             return
         self._text_bytes += len(data)
-        self._object_cost += len(data)
-        if self._text_bytes > BODY_BYTES:
+        if self._text_bytes > self._body_bytes:
             # Not inside a character, nor inside a reference: what was passed on must stay well-formed.
             cut = _safe_cut(data)
             data = data[:cut] if cut else data
             self._cutting = cut > 0
-        if self._object_cost > _OBJECT_COST:
-            raise SourceUnavailable(
-                f"{self._name} holds an object of more than {_OBJECT_COST >> 20} MB; no exporter writes that."
-            )
         out.append(data)
 
 
@@ -285,7 +305,7 @@ def _store_body(node: etree._Element, index: sqlite3.Connection) -> None:
     oversize = node.find("property[@name='body']/oversize") is not None
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     text = "" if oversize else text
-    row = (parts.get("content", ""), _number(_id(node)), parts.get("bodyType", ""), text, digest, oversize)
+    row = (parts.get("content", ""), _number(_id(node)), parts.get("bodyType", ""), digest, oversize, text)
     index.execute("INSERT INTO body VALUES (?,?,?,?,?,?)", row)
     if "/spaces/" in text:
         index.executemany("INSERT INTO site VALUES (?,?,?)", sorted(set(_SITE.findall(text))))

@@ -172,16 +172,16 @@ class XmlExport:
         self.notes += [f"page {number}: it is in the export more than once" for number in sorted(twice)]
         return rows
 
-    def _load_bodies(self) -> dict[str, tuple[int, str, int]]:
-        """Return (row of the body, its digest, its length or -1 if cut) by page."""
-        found: dict[str, tuple[tuple[int, int], tuple[int, str, int]]] = {}
-        query = "SELECT rowid, content, id, type, digest, length(text), oversize FROM body"
-        for row, content, number, kind, digest, length, oversize in self._index.execute(query):
+    def _load_bodies(self) -> dict[str, tuple[int, str, bool]]:
+        """Return (row of the body, its digest, whether it was cut) by page."""
+        found: dict[str, tuple[tuple[bool, int], tuple[int, str, bool]]] = {}
+        query = "SELECT rowid, content, id, type, digest, oversize FROM body"
+        for row, content, number, kind, digest, oversize in self._index.execute(query):
             if kind not in _KEPT_BODIES:
                 continue
             rank = (kind == "2", number or 0)
             if content not in found or rank > found[content][0]:
-                found[content] = (rank, (row, f"{digest}{kind}", -1 if oversize else length))
+                found[content] = (rank, (row, f"{digest}{kind}", bool(oversize)))
         return {content: body for content, (_, body) in found.items()}
 
     def _load_labels(self) -> dict[str, tuple[str, ...]]:
@@ -313,8 +313,8 @@ class XmlExport:
         Raises:
             ItemError: it is too large, or its wiki markup cannot be read without loss.
         """
-        row, digest, length = self._bodies[external_id]
-        if length < 0:
+        row, digest, oversize = self._bodies[external_id]
+        if oversize:
             raise ItemError(f"the body of page {external_id} is larger than {BODY_BYTES >> 20} MB")
         text, kind = self._index.execute("SELECT text, type FROM body WHERE rowid = ?", (row,)).fetchone()
         return Body(text if kind == "2" else to_storage(text), digest)

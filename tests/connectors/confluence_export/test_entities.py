@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import random
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from connectors.confluence_export.entities import build_index
 from syncd.errors import SourceUnavailable
 from tests.connectors.confluence_export.builders import (
     entities,
@@ -89,6 +93,36 @@ def test_oversized_body_fails_alone(tmp_path: Path, wrap: str) -> None:
     found = listing(write_folder(tmp_path / "export", {"entities.xml": data}))
     assert set(found.documents) == {"1", "2"}
     assert "larger than 8 MB" in found.errors["3"]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_bodies_are_cut_or_whole_wherever_they_lie(tmp_path: Path, seed: int) -> None:
+    """Marks may lie across the pieces in which the file is read, and a body may quote any of them."""
+    chance = random.Random(seed)
+    pieces = ["x" * 50, "]] >", "<![CDATA[", "</object>", "</property>", "é", "&amp;", "]", "<", "\n"]
+    bodies = {}
+    objects = []
+    for number in range(60):
+        size = chance.choice([3, 40, 400, 4000])
+        text = "".join(chance.choice(pieces) for _ in range(size))
+        bodies[str(number)] = text
+        body = obj("BodyContent", str(number), content=("Page", str(number)), bodyType="2")
+        written = f'<property name="body"><![CDATA[{text}]]></property></object>'
+        objects.append(body.replace("</object>", written))
+    index = tmp_path / "index.db"
+
+    build_index(io.BytesIO(entities(*objects)), index, "entities.xml", body_bytes=9000)
+
+    found = {
+        content: (text, cut)
+        for content, text, cut in sqlite3.connect(index).execute("SELECT content, text, oversize FROM body")
+    }
+    assert set(found) == set(bodies)
+    for number, text in bodies.items():
+        if len(text.encode()) > 9000:
+            assert found[number] == ("", 1)
+        else:
+            assert found[number] == (text, 0)
 
 
 def test_object_without_end_is_refused(tmp_path: Path) -> None:
