@@ -20,7 +20,7 @@ from syncd.connector import Snapshot
 from syncd.digest import set_digest
 from syncd.errors import SourceError, SourceUnavailable
 from syncd.guards import Candidate
-from syncd.journal import Absent, Entry, Forgotten, Returned
+from syncd.journal import Absent, Entry, Forgotten, Hold, Returned
 from syncd.model import Record, RecordState, Unlisted
 from syncd.outcome import Attempt, Operation, Outcome, sum_up
 from syncd.plan import Plan
@@ -129,6 +129,7 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
     attempt.tally = applier.tally
     records = await run.keep(run.store.records, source.name)
     drifted = await _drift(source, run, applier, records) if run.full else {}
+    before = attempt.hold
     survey = await _look(source, run, snapshot, attempt, {**records, **drifted}, drifted)
     if noticed := _noticed(survey.plan):
         await journal.write(*noticed)
@@ -140,7 +141,7 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
                 await applier.apply(change)
         await applier.drain()
         if applier.withdrawn:
-            survey = _withdraw(source, run, attempt, survey, list(applier.withdrawn.values()))
+            survey = _withdraw(source, run, attempt, survey, before, list(applier.withdrawn.values()))
         # Deletes come last, so that a rename never leaves a gap.
         await applier.delete(survey.verdict.deletes, stop=run.stop)
         attempt.stopped = run.stop.is_set()
@@ -159,6 +160,7 @@ async def _foretell(
     if attempt.settled:
         return
     records = await run.keep(run.store.records, source.name)
+    before = attempt.hold
     survey = await _look(source, run, snapshot, attempt, records, ())
     withdrawn: list[Failure] = []
     async with aclosing(changes(source, run, snapshot, survey)) as stream:
@@ -175,7 +177,7 @@ async def _foretell(
                     )
                 )
     if withdrawn:
-        survey = _withdraw(source, run, attempt, survey, withdrawn)
+        survey = _withdraw(source, run, attempt, survey, before, withdrawn)
     attempt.tally.deleted = len(survey.verdict.deletes)
     operations.extend(
         Operation(action="delete", external_id=candidate.external_id, reason=candidate.evidence)
@@ -189,9 +191,17 @@ async def _foretell(
 
 
 def _withdraw(
-    source: Source, run: Run, attempt: Attempt, survey: Survey, withdrawn: Sequence[Failure]
+    source: Source,
+    run: Run,
+    attempt: Attempt,
+    survey: Survey,
+    hold: Hold | None,
+    withdrawn: Sequence[Failure],
 ) -> Survey:
-    """Let the guards judge once more, with the published pages whose documents say that they must go."""
+    """Let the guards judge once more, with the published pages whose documents say that they must go.
+
+    `hold`: as it was before this run, with its approval.
+    """
     candidates = []
     for failure in withdrawn:
         record = failure.task.record
@@ -204,7 +214,7 @@ def _withdraw(
         source,
         survey,
         standing=attempt.standing,
-        hold=attempt.hold,
+        hold=hold,
         now=run.clock.now(),
         withdrawn=candidates,
     )
