@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -193,6 +194,41 @@ def external_id_of(exchange: Exchange) -> str:
         return str(json.loads(exchange.request.body)["external_id"])
     assert exchange.answer is not None
     return str(json.loads(exchange.answer.body).get("external_id"))
+
+
+class Opened:
+    """Names of the files with one of the suffixes that this process opens while the context lasts."""
+
+    def __init__(self, *suffixes: str) -> None:
+        self.names: list[str] = []
+        self._suffixes = suffixes
+
+    def __enter__(self) -> list[str]:
+        _watch()
+        _watchers.append(self)
+        return self.names
+
+    def __exit__(self, *_: object) -> None:
+        _watchers.remove(self)
+
+    def hear(self, path: object) -> None:
+        name = os.fsdecode(path) if isinstance(path, str | bytes) else ""
+        if name.endswith(self._suffixes):
+            self.names.append(name)
+
+
+_watchers: list[Opened] = []
+
+
+@functools.cache
+def _watch() -> None:
+    sys.addaudithook(_heard)  # once for all, since it cannot be taken away again
+
+
+def _heard(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "open":
+        for watcher in _watchers.copy():
+            watcher.hear(arguments[0])
 
 
 @contextlib.contextmanager
