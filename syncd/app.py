@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ from syncd.clock import SystemClock, sleep
 from syncd.config.model import Config, SourceConfig
 from syncd.config.model import ImportSource as WantedSource
 from syncd.connector import Context
+from syncd.digest import key_of
 from syncd.errors import ConfigError, SourceError, SourceMisconfigured, StateStoreError
 from syncd.guards import Policy
 from syncd.intercom.endpoint import base_url
@@ -174,9 +173,8 @@ def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> S
             hold_above_pages=settings.deletions.hold_above.pages,
             hold_above_percent=settings.deletions.hold_above.percent,
         ),
-        fingerprint=_key([settings.connector, settings.settings.model_dump(mode="json")]),
+        fingerprint=key_of([settings.connector, settings.settings.model_dump(mode="json")]),
         rules=rules,
-        rules_key=_key([rules.key, settings.page_url, settings.locale, str(managed)]),
         page_url=settings.page_url,
         locale=settings.locale,
         availability=managed,
@@ -214,7 +212,7 @@ def cache_folder(config: Config, name: str) -> Path:
 
         given = platformdirs.user_cache_dir("syncd", appauthor=False)
     # Two configurations may each have a source of that name.
-    return Path(given) / f"{name}-{_key([str(config.path.absolute())])[:8]}"
+    return Path(given) / f"{name}-{key_of([str(config.path.absolute())])[:8]}"
 
 
 @contextmanager
@@ -369,7 +367,3 @@ def _make_folder(folder: Path) -> None:
             f"state folder {folder} cannot be made: {error.strerror}. "
             "Make it, writable by this user, or set 'state' to another place."
         ) from error
-
-
-def _key(parts: Sequence[object]) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

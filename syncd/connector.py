@@ -10,7 +10,7 @@ of the published JSON Schema. It is registered in the entry-point group `syncd.c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +54,13 @@ class Snapshot(Protocol):
         it lacks is no evidence that anything was deleted. None: cannot tell.
         """
         return None
+
+    @property
+    def landmarks(self) -> Collection[str]:
+        """Names of files and folders at the root, and in the folders above it as far as they belong to the
+        origin: they tell which generator the documents are written for (mkdocs.yml, book.toml, .obsidian).
+        """
+        return ()
 
     def items(self) -> Iterator[Item | Unlisted]:
         """Name every item that the origin has now, each once, in any order, without reading it.

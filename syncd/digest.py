@@ -31,6 +31,11 @@ def set_digest(external_ids: Iterable[str]) -> str:
     return _sha256(sorted(external_ids))
 
 
+def key_of(parts: Sequence[object]) -> str:
+    """Return 16 hex digits that name a combination of settings."""
+    return _sha256(parts)[:16]
+
+
 def _sha256(parts: Sequence[object]) -> str:
     # JSON keeps the parts apart, so that no two different pages give the same bytes. Lone surrogates,
     # which file names can hold, stay escaped.

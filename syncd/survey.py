@@ -15,12 +15,14 @@ from typing import Protocol
 
 from syncd.apply import Clock, Lane, StateStore, Target
 from syncd.connector import Connector, Snapshot
+from syncd.digest import key_of
 from syncd.errors import ListingIncomplete
 from syncd.guards import Candidate, Policy, Verdict, judge
 from syncd.journal import Hold, Standing
 from syncd.model import Availability, Document, Draft, Item, Record, Unlisted
 from syncd.plan import Listing, Plan, make_listing, make_plan, refuse_lookalikes, with_links
 from syncd.render import Rules
+from syncd.render.dialects import detect
 from syncd.render.links import LinkIndex
 from syncd.render.urls import page_url
 
@@ -56,7 +58,7 @@ class Source:
 
     Attributes:
         fingerprint: of the settings that decide what is listed; a change of it is no deletion.
-        rules: how documents become pages; `rules_key` names them with all else that shapes a request.
+        rules: how documents become pages.
         page_url: template of the pages' URLs; None leaves pages without one.
         availability: flags that every write enforces; None respects what people switched in Intercom.
         check: raises SourceMisconfigured if the settings lead elsewhere than the pages already sent.
@@ -69,13 +71,22 @@ class Source:
     policy: Policy
     fingerprint: str
     rules: Rules
-    rules_key: str
     page_url: str | None
     locale: str
     availability: Availability | None
     check: Callable[[Standing], None]
     connect: Callable[[Standing], Awaitable[Connection]]
     requests: Callable[[], int]
+
+    @property
+    def rules_key(self) -> str:
+        """Names the rules with all else that shapes a page: if it changes, every page is looked at."""
+        return key_of([self.rules.key, self.page_url, self.locale, repr(self.availability)])
+
+    def fitted_to(self, landmarks: Collection[str]) -> Source:
+        """The source with the dialect that its landmarks tell, unless the configuration names one."""
+        dialect = detect(landmarks) if self.rules.dialect == "auto" else None
+        return self if dialect is None else replace(self, rules=replace(self.rules, dialect=dialect))
 
     def url_of(self, item: Item) -> str | None:
         """Where a reader finds the item, as far as that is known without reading it."""

@@ -104,6 +104,7 @@ async def _attempt(source: Source, run: Run) -> Attempt:
 
 async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Attempt, number: int) -> None:
     source.check(attempt.standing)
+    source = source.fitted_to(await run.crawl(lambda: snapshot.landmarks))
     attempt.revision = await run.crawl(lambda: snapshot.revision)
     attempt.settled = _settled(source, run, attempt)
     if attempt.settled:
@@ -155,6 +156,7 @@ async def _foretell(
     source: Source, run: Run, snapshot: Snapshot, attempt: Attempt, operations: list[Operation]
 ) -> None:
     source.check(attempt.standing)
+    source = source.fitted_to(await run.crawl(lambda: snapshot.landmarks))
     attempt.revision = await run.crawl(lambda: snapshot.revision)
     attempt.settled = _settled(source, run, attempt)
     if attempt.settled:

@@ -85,6 +85,7 @@ def _of_source(config: Config, settings: SourceConfig, path: str) -> Page | None
             return None
         snapshot.prepare([item])
         document = snapshot.read(item)
+        source = source.fitted_to(snapshot.landmarks)
     draft = asyncio.run(_render(document, source.rules))
     index = LinkIndex((one.external_id, one.path, source.url_of(one)) for one in items.values())
     return page_of(source, item, document, draft, index).page
