@@ -44,7 +44,7 @@ class Limits:
     """
 
     entries: int = 100_000
-    page_bytes: int = 16 << 20
+    page_bytes: int = 32 << 20
     entry_bytes: int = 64 << 30
     total_bytes: int = 128 << 30
     ratio: int = 200

@@ -159,13 +159,16 @@ class ExportSnapshot(Snapshot):
         """Name every page of the export, and everything that was left out, with the reason."""
         export = self._export
         dropped: dict[str, list[str]] = {}
-        empty: dict[str, Page] = {}
+        losing: list[str] = []
+        lost_links = 0
         for page in export.pages.values():
             known = self._known(page)
             for name in known.dropped:
                 dropped.setdefault(name, []).append(page.title)
+            if known.lost_links:
+                losing.append(page.title)
+                lost_links += known.lost_links
             if not known.version:
-                empty[page.external_id] = page
                 yield Unlisted(page.external_id, f"{page.title!r} has no text to publish", True)
                 continue
             yield Item(
@@ -179,6 +182,10 @@ class ExportSnapshot(Snapshot):
         for name, pages in sorted(dropped.items()):
             reason = f"macro {name!r} has no text in the export and was left out on {_some(pages)}"
             yield Unlisted(f"macro:{name}", reason, True)
+        if losing:
+            where = _some(losing)
+            reason = f"{lost_links} links lead to no page of the export and keep their text alone, on {where}"
+            yield Unlisted("export:links", reason, True)
         for note in (*self._passed_over, *export.notes):
             yield Unlisted(f"export:{note.partition(':')[0]}", note.partition(": ")[2] or note, True)
         for number in set(self._memory.known) - set(export.pages):
@@ -223,10 +230,10 @@ class ExportSnapshot(Snapshot):
         try:
             cleaned = self._export.clean(page)
             version = version_of(page, cleaned) if cleaned.html else ""
-            known = Known(digest, version, cleaned.uses, cleaned.dropped, "")
-        except ItemError as error:
+            known = Known(digest, version, cleaned.uses, cleaned.dropped, cleaned.lost_links)
+        except ItemError:
             # It exists, so it is listed; reading it says what is wrong.
-            known = Known(digest, "failed-" + digest, {}, (), str(error))
+            known = Known(digest, "failed-" + digest, {}, (), 0)
         self._memory.known[page.external_id] = known
         return known
 

@@ -14,11 +14,16 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from connectors.confluence_export.links import Links, Place, Target, anchor
+from connectors.confluence_export.links import Links, Place, Target, anchor, title_in
 from syncd.errors import ItemError
 
 DEPTH = 200
 """Nesting that is still written. HTML parsers drop what lies below 256, silently."""
+
+PARSED_BYTES = 2 << 20
+"""Markup of one page that is still parsed, pictures written into it left out."""
+
+DATA_URI = re.compile(rb"data:[\w.+-]+/[\w.+-]+(?:;[\w=-]+)*,[A-Za-z0-9+/=%\s]{64,}")
 
 DROPPED = frozenset(
     """
@@ -105,12 +110,14 @@ class Cleaned(NamedTuple):
         uses: (question, answer) for all that was asked about other pages: as long as the answers are the
             same, the same body comes to the same fragment.
         dropped: names of macros that had no text in the export.
+        lost_links: links within the site that lead to no page of the export; their text stays.
     """
 
     html: str
     links: dict[str, str]
     uses: dict[str, str]
     dropped: tuple[str, ...]
+    lost_links: int
 
 
 class Asked:
@@ -175,6 +182,7 @@ class Writer:
         self.asked = asked
         self.title = title
         self.dropped: list[str] = []
+        self.lost_links = 0
         self._anchors: dict[str, str] = {}
         self._names: set[str] = set()
 
@@ -182,7 +190,8 @@ class Writer:
         """Write the children of `root`; raises ItemError if they nest deeper than can be read safely."""
         self.find_anchors(root)
         html = "\n".join(self.blocks(root))
-        return Cleaned(html, self.asked.targets, self.asked.uses, tuple(sorted(set(self.dropped))))
+        dropped = tuple(sorted(set(self.dropped)))
+        return Cleaned(html, self.asked.targets, self.asked.uses, dropped, self.lost_links)
 
     # What a subclass says about its format.
 
@@ -235,12 +244,13 @@ class Writer:
 
     def anchor_tag(self, place: Place, text: str, address: str = "") -> str:
         """Write a link to a place; one that leads nowhere keeps its text."""
+        shown = _TAG.sub("", text).strip()
+        is_bare = shown in (address, escape(address, quote=False))
         if place.target is not None:
             target = place.target
             href = target.external_id
             self.asked.targets[href] = target.external_id
-            shown = _TAG.sub("", text).strip()
-            if not shown or shown in (address, escape(address, quote=False)) or _PICTURE.fullmatch(shown):
+            if is_bare or not shown or _PICTURE.fullmatch(shown):
                 # A bare address, or a picture without a description, says less than the page's title.
                 text = escape(target.title, quote=False)
             if place.fragment:
@@ -248,6 +258,10 @@ class Writer:
             return f'<a href="{href}">{text}</a>'
         if place.href is not None and text.strip():
             return f'<a href="{escape(place.href)}">{text}</a>'
+        if place.href is None:
+            self.lost_links += 1
+            if is_bare and shown:
+                return text_of(title_in(address)) or text
         return text
 
     def own_anchor(self, fragment: str, text: str) -> str:

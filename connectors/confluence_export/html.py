@@ -20,7 +20,7 @@ from lxml import html as lxml_html
 
 from connectors.confluence_export.archive import Archive, Entry
 from connectors.confluence_export.export import Choice, Created, Page
-from connectors.confluence_export.fragment import Asked, Cleaned
+from connectors.confluence_export.fragment import DATA_URI, PARSED_BYTES, Asked, Cleaned
 from connectors.confluence_export.links import Links, Target, file_id
 from connectors.confluence_export.rendered import RenderedWriter
 from syncd.errors import ItemError, ListingIncomplete, SourceUnavailable
@@ -441,6 +441,10 @@ def _wins(footer: str, indexed: bool, owner: tuple[str, bool, str]) -> bool:
 
 
 def _parse(data: bytes, name: str) -> etree._Element:
+    # Pictures can be written into a page as text; nothing of them is published.
+    data = DATA_URI.sub(b"data:,", data) if b"data:" in data else data
+    if len(data) > PARSED_BYTES:
+        raise ItemError(f"{name} holds {len(data)} bytes of markup, more than {PARSED_BYTES}")
     parser = lxml_html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     root = lxml_html.document_fromstring(data.translate(None, _CONTROLS).lstrip(), parser=parser)
     if root is None:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, unquote_plus, urlsplit
 
 _ID_IN_PATH = re.compile(r"/pages/(?:edit-v2/|edit/|resumedraft/)?(\d+)(?:/|$)")
 _ID_IN_FILE = re.compile(r"(?:^|_|/)(\d+)\.html$")
+_TITLE_IN_PATH = re.compile(r"/(?:pages/\d+|display/[^/]+)/([^/]+)/?$")
 _SPACE_HOME = re.compile(r"/(?:spaces|display)/([^/]+)(?:/(?:overview|pages)?)?/?$")
 _IN_SPACE = re.compile(r"/spaces/([^/]+)/pages/")
 _DISPLAY = re.compile(r"/display/([^/]+)/(.+)$")
@@ -39,7 +40,6 @@ class Place(NamedTuple):
         target: the page, if the link leads to one that is published.
         fragment: what follows "#", as the origin wrote it.
         href: an address outside Confluence; None for a page, and for a link that has to go.
-        is_address: whether the text of the link is worth replacing if it is this very address.
     """
 
     target: Target | None = None
@@ -173,6 +173,12 @@ def tiny_id(code: str) -> str:
         return str(int.from_bytes(base64.b64decode(text, validate=True), "little"))
     except binascii.Error:
         return ""
+
+
+def title_in(href: str) -> str:
+    """Return the title that an address of a page tells; "" if it tells none."""
+    found = _TITLE_IN_PATH.search(href.partition("?")[0].partition("#")[0])
+    return unquote_plus(found[1]) if found else ""
 
 
 def title_key(space: str, title: str) -> tuple[str, str]:

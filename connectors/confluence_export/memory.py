@@ -23,14 +23,14 @@ class Known(NamedTuple):
         digest: of what the fragment was made from.
         version: "" if it could not be cleaned, or came to nothing.
         uses: see Cleaned.
-        error: why it could not be cleaned; "" if it could.
+        lost_links: see Cleaned.
     """
 
     digest: str
     version: str
     uses: dict[str, str]
     dropped: tuple[str, ...]
-    error: str
+    lost_links: int
 
 
 class Facts(NamedTuple):

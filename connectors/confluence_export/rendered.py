@@ -54,6 +54,7 @@ _DROPPED = {
     "content-by-label-macro": "",
     "blog-posts-macro": "",
     "blogPostsMacro": "",
+    "blog-post-listing": "",
     "plugin_attachments_container": "",
     "plugin_attachments": "",
     "attachments-macro": "",
@@ -71,7 +72,7 @@ _DROPPED = {
     "gadget": "gadget",
 }
 _PLACEHOLDER = re.compile(r"\$item\w+")
-_UNKNOWN_MACRO = re.compile(r"Unknown macro: \{?([^}\s]+)")
+_FAILED_MACRO = re.compile(r"(?:Unknown macro: \{?|Error rendering macro ')([^}'\s]+)")
 _BRUSH = re.compile(r"brush:\s*([\w+#-]+)")
 _NO_LANGUAGE = frozenset(("java", "text", "plain", "none", "textile"))
 _WAITING = re.compile(r"Getting issue details")
@@ -231,7 +232,7 @@ class RenderedWriter(Writer):
         return html
 
     def _error(self, node: etree._Element, depth: int) -> Special:
-        found = _UNKNOWN_MACRO.search("".join(node.itertext()))
+        found = _FAILED_MACRO.search("".join(node.itertext()))
         if found is None:
             return None
         self.dropped.append(found[1])

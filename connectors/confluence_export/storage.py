@@ -10,7 +10,9 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from connectors.confluence_export.fragment import (
+    DATA_URI,
     HEADINGS,
+    PARSED_BYTES,
     Asked,
     Blocks,
     Special,
@@ -84,6 +86,10 @@ def parse_storage(text: str) -> etree._Element:
         ItemError: it nests deeper than can be read without loss.
     """
     source = _repair(text)
+    if "data:" in source:
+        source = DATA_URI.sub(b"data:,", source.encode()).decode()
+    if len(source) > PARSED_BYTES:
+        raise ItemError(f"the page holds {len(source)} bytes of markup, more than {PARSED_BYTES}")
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
     )

@@ -113,16 +113,14 @@ def test_bodies_are_cut_or_whole_wherever_they_lie(tmp_path: Path, seed: int) ->
 
     build_index(io.BytesIO(entities(*objects)), index, "entities.xml", body_bytes=9000)
 
-    found = {
-        content: (text, cut)
-        for content, text, cut in sqlite3.connect(index).execute("SELECT content, text, oversize FROM body")
-    }
+    rows = sqlite3.connect(index).execute("SELECT content, text, oversize FROM body")
+    found = {content: (text, cut) for content, text, cut in rows}
     assert set(found) == set(bodies)
-    for number, text in bodies.items():
+    for page_id, text in bodies.items():
         if len(text.encode()) > 9000:
-            assert found[number] == ("", 1)
+            assert found[page_id] == ("", 1)
         else:
-            assert found[number] == (text, 0)
+            assert found[page_id] == (text, 0)
 
 
 def test_object_without_end_is_refused(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from syncd.errors import ItemError
+from syncd.model import Item
 from tests.connectors.confluence_export.builders import (
     HtmlPage,
     html_body,
     html_files,
     listing,
     opened,
+    write_folder,
     write_zip,
 )
 
@@ -271,12 +273,51 @@ def test_comments_and_attachments_are_not_published(tmp_path: Path) -> None:
     assert listing(path).documents["1"].body == "<p>a</p>"
 
 
+def test_text_beside_the_code_in_its_frame_stays(tmp_path: Path) -> None:
+    """Nothing that a reader sees is lost because of where it stands."""
+    body = '<div class="code panel"><div class="codeContent panelContent"><pre>x = 1</pre><p>note</p></div></div>'
+    assert html_body(tmp_path, body).body == "<pre><code>x = 1</code></pre>\n<p>note</p>"
+
+
+def test_errors_of_macros_are_not_text(tmp_path: Path) -> None:
+    """They tell of the server, and change with it."""
+    body = '<p>a</p><div class="error"><span class="error">Error rendering macro \'gadget\' : no server</span></div>'
+    path = write_zip(tmp_path / "e.zip", html_files([HtmlPage(id="1", title="T", body=body)]))
+    found = listing(path)
+    assert found.documents["1"].body == "<p>a</p>"
+    assert "gadget" in found.reason("macro:gadget")
+
+
+def test_links_that_lose_their_target_are_counted(tmp_path: Path) -> None:
+    """A bare private address says its page's title at least."""
+    other = "https://acme.atlassian.net/wiki/spaces/OTHER/pages/77/The+Plan"
+    body = f'<p><a href="{other}">{other}</a> <a href="/display/OTHER/Plan">plan</a></p>'
+    path = write_zip(tmp_path / "e.zip", html_files([HtmlPage(id="1", title="T", body=body)]))
+    found = listing(path, site_url="https://acme.atlassian.net/wiki")
+    assert found.documents["1"].body == "<p>The Plan plan</p>"
+    assert found.reason("export:links").startswith("2 links")
+
+
+def test_picture_written_into_the_page_is_its_description(tmp_path: Path) -> None:
+    """Twenty megabytes of it cost nothing."""
+    body = '<p>a <img alt="A door" src="data:image/png;base64,' + "A" * (20 << 20) + '"/></p>'
+    assert html_body(tmp_path, body).body == "<p>a A door</p>"
+
+
+def test_page_with_too_much_markup_fails_alone(tmp_path: Path) -> None:
+    """Its size is named, and the other pages are read."""
+    pages = [HtmlPage(id="1", title="T", body="<b>x</b>" * 300_000), OTHER]
+    found = listing(write_folder(tmp_path / "e", html_files(pages)))
+    assert set(found.documents) == {"5"}
+    assert "bytes of markup" in found.errors["1"]
+
+
 def test_deep_nesting_is_an_error_and_not_a_loss(tmp_path: Path) -> None:
     """The parser drops what lies below 256 levels without a word; the other pages are read."""
     deep = "<div>" * 50_000 + "deep" + "</div>" * 50_000
     path = write_zip(tmp_path / "e.zip", html_files([HtmlPage(id="1", title="T", body=deep), OTHER]))
     with opened(path) as snapshot:
-        items = {item.external_id: item for item in snapshot.items() if hasattr(item, "version")}
+        items = {item.external_id: item for item in snapshot.items() if isinstance(item, Item)}
         with pytest.raises(ItemError, match="nests deeper"):
             snapshot.read(items["1"])
         assert snapshot.read(items["5"]).body == "<p>Some text.</p>"
