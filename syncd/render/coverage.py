@@ -17,14 +17,16 @@ from syncd.render.characters import normalise
 
 _WORD = re.compile(r"[^\W_]+")
 _TAG = re.compile(
-    r"</?[A-Za-z][\w.:-]*(?:[\s/](?:[^<>\"'{}]|\"[^\"<]*\"|'[^'<]*'|\{(?:[^{}]|\{[^{}]*\})*\})*+)?>"
+    r"</?[A-Za-z][\w.:-]*(?:[\s/](?:[^<>\"'{}]|\"[^\"]{0,2000}\"|'[^']{0,2000}'|\{(?:[^{}]|\{[^{}]*\})*\})*+)?>"
 )
 _UNSEEN_ELEMENT = re.compile(
     r"<(script|style|template|noscript|head|nav|select|textarea|iframe|svg|video|audio|object)\b.*?</\1\s*>",
     re.DOTALL | re.IGNORECASE,
 )
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<\?.*?\?>|<![A-Za-z][^>]*>", re.DOTALL)
-_INCLUDE = re.compile(r"\{\{[ \t]*#[^}\n]*\}\}|^[ \t]*-+8<-+.*$", re.MULTILINE)
+_INCLUDE = re.compile(
+    r"^%.*$|^[ \t>]*\([^()\n]+\)=[ \t]*$|\{\{[ \t]*#[^{}\n]*\}\}|^[ \t]*-+8<-+.*$", re.MULTILINE
+)
 _DIRECTIVE = re.compile(r"\{([\w:.+-]+)\}")
 _CODE_DIRECTIVES = frozenset(
     {"code", "code-block", "code-cell", "eval-rst", "math", "mermaid", "raw", "toctree"}
@@ -33,10 +35,10 @@ _HIDDEN_LINE = re.compile(r"[ \t]*#(?:[ \t]|$)")
 _FENCE = re.compile(r"^([ \t>*+-]*(?:\d+[.)][ \t]+)?)(`{3,}|~{3,})([^\n`]*)$")
 # What a Markdown source holds besides text, and what of it a reader sees.
 _MARKS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\{/\*.*?\*/\}", re.DOTALL), " "),
+    (re.compile(r"\{/\*(?:(?!\{/\*|\*/\}).)*\*/\}", re.DOTALL), " "),
     (re.compile(r"\{%-?\s*comment\b.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL), " "),
-    (re.compile(r"\{%.*?%\}|\{\{[<%#].*?[>%]?\}\}", re.DOTALL), " "),
-    (re.compile(r"\{\{.*?\}\}"), " "),
+    (re.compile(r"\{%(?:(?!\{%|%\}).)*%\}|\{\{[<%#](?:(?!\{\{|\}\}).)*\}\}", re.DOTALL), " "),
+    (re.compile(r"\{\{[^{}\n]*\}\}"), " "),
     (re.compile(r":(?:material|octicons|fontawesome|simple)-[a-z0-9-]+:"), " "),
     (re.compile(r"\{[\w:+.-]+\}(`+)([^`<]*)(?:<[^`>]*>)?\1"), r" \2 "),
     (re.compile(r"<(?:inv|project|path|myst|xref|doc|wiki):[^<>]*>"), " "),
@@ -46,7 +48,9 @@ _MARKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^[ \t>]*:{3,}(?:\{[^}]*\}|[ \t]*[\w-]*)", re.MULTILINE), " "),
     (re.compile(r"^[ \t>]*:[\w-]+:(?:[ \t].*)?$", re.MULTILINE), " "),
     (re.compile(r"\[!\w+\]"), " "),
-    (re.compile(r"\{[:#.][^}\n]*\}|\{[ \t]*\w+=[^}\n]*\}"), " "),
+    (re.compile(r"\{[ \t]*[:#.][^{}\n]*\}|\{[ \t]*[\w-]+=[^{}\n]*\}"), " "),
+    (re.compile(r"^[ \t>]*\*\[[^\]\n]+\]:.*$", re.MULTILINE), " "),
+    (re.compile(r"(?<=[-*+] )\[[ xX]\](?=\s)"), " "),
     (re.compile(r"^[ \t>]*\[[^\]\n^]+\]:[ \t]*\n?[ \t]*\S+.*$", re.MULTILINE), " "),
     (
         re.compile(
@@ -108,12 +112,14 @@ def _apart(text: str) -> tuple[str, str]:
     """Return the text outside fences, and the text inside them without their info strings."""
     prose: list[str] = []
     code: list[str] = []
-    fence = ""
+    fence = prefix = ""
     hides = False
     directives: list[str] = []
     for line in text.split("\n"):
         match = _FENCE.match(line)
         bare = match is not None and not match[3].strip()
+        if fence and prefix.count(">") > line.count(">"):
+            fence = ""
         if fence:
             if match is not None and bare and match[2].startswith(fence):
                 fence = ""
@@ -127,7 +133,7 @@ def _apart(text: str) -> tuple[str, str]:
             # What it holds is read as text by the generator.
             directives.append(match[2])
         else:
-            fence = match[2]
+            fence, prefix = match[2], match[1]
             hides = match[3].strip().startswith("rust")
             prose.append(match[1])
     return "\n".join(prose), "\n".join(code)

@@ -173,4 +173,5 @@ def _site_key(place: str) -> str:
     path = unquote(urlsplit(place).path).rstrip("/")
     for tail in ("/index.html", "/index.htm", ".html", ".htm"):
         path = path.removesuffix(tail)
-    return path.lower()
+    # Generators leave out the underscore that marks a folder as a collection.
+    return path.replace("/_", "/").lower()

@@ -16,7 +16,11 @@ _ATTRIBUTE = re.compile(r"([@:\w-]+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'
 def with_code(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
     """Yield each line, and whether it belongs to a fence."""
     fence = ""
+    quotes = 0
     for line in lines:
+        if fence and prefix_of(line).count(">") < quotes:
+            # A fence ends with the quote that it stands in, closed or not.
+            fence = ""
         match = _FENCE.match(line)
         if fence:
             yield line, True
@@ -24,6 +28,7 @@ def with_code(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
                 fence = ""
         elif match is not None and not (match[2][0] == "`" and "`" in match[3]):
             fence = match[2]
+            quotes = match[1].count(">")
             yield line, True
         else:
             yield line, False
@@ -112,7 +117,7 @@ def text_html(text: str) -> str:
 
 
 attribute_lists = substitute(
-    r"[ \t]*\{:?[ \t]*(?:[#.][\w:-]+|[\w-]+=(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'{}]+))"
+    r"(?<![ \t])[ \t]*\{:?[ \t]*(?:[#.][\w:-]+|[\w-]+=(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'{}]+))"
     r"(?:[ \t]+(?:[#.][\w:-]+|[\w-]+(?:=(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'{}]+))?))*[ \t]*\}",
     lambda match: "",
 )

@@ -17,7 +17,8 @@ _INCLUDE = substitute(
 _VIDEO = re.compile(r"\[!VIDEO[ \t]+(\S+?)\]", re.IGNORECASE)
 _DIV = re.compile(r"^([ \t>]*)\[!div[^\]]*\][ \t]*$", re.MULTILINE | re.IGNORECASE)
 _XREF = substitute(
-    r"<xref:(?P<uid>[^>?#\s]+)[^>]*>", lambda match: f"`{match['uid'].replace('%2A', '').rpartition('/')[2]}`"
+    r"<xref:(?P<uid>[^<>?#\s]+)[^<>]*>",
+    lambda match: f"`{match['uid'].replace('%2A', '').rpartition('/')[2]}`",
 )
 _LEFT_OUT = re.compile("\x02(.*?)\x03")
 

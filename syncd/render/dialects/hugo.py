@@ -10,7 +10,7 @@ from syncd.render.dialects.page import Page
 
 _TOKEN = re.compile(
     r"\{\{(?P<mark>[<%])(?P<escaped>/\*)?[ \t\n]*(?P<close>/)?[ \t]*(?P<name>[\w./-]*)"
-    r"(?P<rest>(?:\"[^\"]*\"|`[^`]*`|(?!\*/[>%]\}\}|/?[>%]\}\}).)*)(?:\*/|/)?[>%]\}\}",
+    r"(?P<rest>(?:\"[^\"]*\"|`[^`]*`|(?!\*/[>%]\}\}|/?[>%]\}\}|\{\{).)*)(?:\*/|/)?[>%]\}\}",
     re.DOTALL,
 )
 _NOTE_NAMES = frozenset(

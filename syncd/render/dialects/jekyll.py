@@ -12,9 +12,9 @@ _COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", r
 _HIGHLIGHT = re.compile(
     r"\{%-?\s*highlight\s+([\w+#-]*)[^%]*%\}\n?(.*?)\{%-?\s*endhighlight\s*-?%\}", re.DOTALL
 )
-_LIQUID_LINE = re.compile(r"^[ \t]*\{%(?:(?!%\}).)*%\}[ \t]*\n", re.DOTALL | re.MULTILINE)
-_TAG = re.compile(r"\{%-?\s*(\w+)((?:(?!%\}).)*?)-?%\}", re.DOTALL)
-_OUTPUT = re.compile(r"\{\{-?((?:(?!\}\}).)*?)-?\}\}", re.DOTALL)
+_LIQUID_LINE = re.compile(r"^[ \t]*\{%(?:(?!\{%|%\}).)*%\}[ \t]*\n", re.DOTALL | re.MULTILINE)
+_TAG = re.compile(r"\{%-?\s*(\w+)((?:(?!\{%|%\}).)*?)-?%\}", re.DOTALL)
+_OUTPUT = re.compile(r"\{\{-?((?:(?!\{\{|\}\}).)*?)-?\}\}", re.DOTALL)
 _LITERAL = re.compile(r"\s*(?:\"([^\"]*)\"|'([^']*)')")
 _EXTENSION = re.compile(
     r"\{::comment\}.*?\{:/(?:comment)?\}|\{::?/?\w+[^}\n]*/?\}(?=\s*$)", re.DOTALL | re.MULTILINE
@@ -23,7 +23,7 @@ _CALLOUT_LINE = re.compile(
     r"^([ \t>]*)\{:[^}\n]*?\.(note|warning|tip|important|caution|danger|info|highlight)\b[^}\n]*\}[ \t]*$"
 )
 _TABLE_OF_CONTENTS = re.compile(r"^[*-][ \t]+.*\n\{:[ \t]*toc[^}\n]*\}[ \t]*$", re.MULTILINE)
-_ATTRIBUTES = substitute(r"[ \t]*\{:[^}\n]*\}", lambda match: "")
+_ATTRIBUTES = substitute(r"(?<![ \t])[ \t]*\{:[^{}\n]*\}", lambda match: "")
 
 
 def prepare(text: str, page: Page) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from html import escape
 
-_COMMENT = re.compile(r"\{/\*.*?\*/\}", re.DOTALL)
+_COMMENT = re.compile(r"\{/\*(?:(?!\{/\*|\*/\}).)*\*/\}", re.DOTALL)
 _STRING = re.compile(r"\{\s*(?:\"([^\"\n]*)\"|'([^'\n]*)'|`([^`$]*)`)\s*\}")
 _NAME = re.compile(r"</?([A-Za-z][\w.:-]*|(?=>))")
 _ATTRIBUTE = re.compile(r"\s*([A-Za-z_@:][\w:.-]*)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|(?=\{)))?")
+# Braces that never close are looked at so far, and so often, before the rest is taken for text.
+_EXPRESSION_LIMIT = 10_000
+_MISSES = 300
 _SHOWN = ("title", "label", "caption", "heading", "header", "summary", "description", "alt")
 _KEPT = {
     "a": ("href",),
@@ -89,7 +92,7 @@ def replace(text: str) -> str:
     read as Markdown.
     """
     out: list[str] = []
-    position = 0
+    position = misses = 0
     for match in re.finditer(r"`+|<[A-Za-z/>]", text):
         start = match.start()
         if start < position:
@@ -99,8 +102,9 @@ def replace(text: str) -> str:
             out.append(text[position:end])
             position = end
             continue
-        tag = read_tag(text, start)
+        tag = read_tag(text, start) if misses < _MISSES else None
         if tag is None:
+            misses += 1
             continue
         out += (text[position:start], _html(tag, text, start))
         position = tag.end
@@ -142,7 +146,7 @@ def _after_braces(text: str, start: int) -> int:
     """Return the position after the expression in braces that begins at `start`; -1 if it never ends."""
     depth = 0
     quote = ""
-    for position in range(start, min(len(text), start + 20_000)):
+    for position in range(start, min(len(text), start + _EXPRESSION_LIMIT)):
         character = text[position]
         if quote:
             if character == quote and text[position - 1] != "\\":

@@ -12,7 +12,7 @@ from syncd.render.dialects.blocks import (
 from syncd.render.dialects.jsx import read_tag
 from syncd.render.dialects.page import Page
 
-_DIRECTIVE = re.compile(r"(?<!\\)\{\{[ \t]*#(\w+)[ \t]*([^}\n]*?)[ \t]*\}\}")
+_DIRECTIVE = re.compile(r"(?<!\\)\{\{[ \t]*#(\w+)[ \t]*([^{}\n]*)\}\}")
 _LISTING = re.compile(r"</?Listing\b")
 _HIDDEN_RUST = re.compile(r"[ \t]*#(?:[ \t]|$)")
 
@@ -25,7 +25,7 @@ def prepare(text: str, page: Page) -> str:
 
 
 def _directive(match: re.Match[str], page: Page) -> str:
-    name, value = match[1], match[2]
+    name, value = match[1], match[2].strip()
     if name in ("include", "rustdoc_include", "playground", "playpen"):
         page.left_out("include", value)
     elif name not in ("title", "template"):

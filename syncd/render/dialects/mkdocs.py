@@ -45,7 +45,7 @@ _INSERTED = substitute(
     r"(?<!\^)\^\^(?P<text>[^\s^](?:[^\n^]*[^\s^])?)\^\^(?!\^)", lambda match: f"<ins>{match['text']}</ins>"
 )
 _CRITIC = substitute(
-    r"\{(?:\+\+(?P<new>.*?)\+\+|--(?P<old>.*?)--|~~(?P<from>.*?)~>(?P<to>.*?)~~|==(?P<mark>.*?)==|>>.*?<<)\}",
+    r"\{(?:\+\+(?P<new>[^{}]*?)\+\+|--[^{}]*?--|~~[^{}]*?~>(?P<to>[^{}]*?)~~|==(?P<mark>[^{}]*?)==|>>[^{}]*?<<)\}",
     lambda match: match["new"] or match["to"] or match["mark"] or "",
 )
 

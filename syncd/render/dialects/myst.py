@@ -94,7 +94,7 @@ _NAMELESS = substitute(
 _REFERENCES = substitute(
     r"<(?:inv|project|path|myst|xref|doc):(?P<where>[^<>\s]+)>", lambda match: _words(match["where"])
 )
-_TARGETS = re.compile(r"^[ \t>]*\([^()\n]+\)=[ \t]*$|^%.*$|^\+\+\+.*$", re.MULTILINE)
+_TARGETS = re.compile(r"^[ \t>]*\([^()\n]+\)=[ \t]*$|^%.*$|^[ \t>]*(?:\+\+\+|\^{3,}).*$", re.MULTILINE)
 _SUBSTITUTION = r"\{\{[ \t]*(?P<name>[\w.-]+)(?:[ \t]*\|[^{}]*)?[ \t]*\}\}"
 
 

@@ -14,7 +14,7 @@ _COMMENTS = re.compile(
     r"|(?<!`)(`+)(?!`)[^\n]*?(?<!`)\3(?!`)|%%.*?(?:%%|\Z)",
     re.DOTALL | re.MULTILINE,
 )
-_BLOCK_ID = re.compile(r"[ \t]+\^[\w-]+[ \t]*$|^\^[\w-]+[ \t]*$", re.MULTILINE)
+_BLOCK_ID = re.compile(r"(?<![ \t])[ \t]+\^[\w-]+[ \t]*$|^\^[\w-]+[ \t]*$", re.MULTILINE)
 _MARKED = substitute(r"==(?P<text>[^\s=](?:[^\n=]*[^\s=])?)==", lambda match: f"<mark>{match['text']}</mark>")
 
 
