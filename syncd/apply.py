@@ -96,6 +96,10 @@ class StateStore(Protocol):
         """external_id → URL of each page that was acknowledged."""
         ...
 
+    def aliases(self, source: str) -> Sequence[tuple[str, str]]:
+        """(path on the site, external_id) for every other path under which links name a page."""
+        ...
+
     def remote_digests(self, source: str) -> Mapping[str, str]:
         """external_id → digest of what Intercom answered to the last acknowledged write."""
         ...

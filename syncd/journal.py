@@ -26,6 +26,7 @@ class Sent:
 
     Attributes:
         links: (target, URL it was resolved to or None) for each link to another page of the source.
+        aliases: other paths on the site under which links name the page; None keeps what is known.
         reason: why it was sent: new, changed, links, rules, pending, full.
         hash_before: what was acknowledged before; None for a page that is new.
     """
@@ -39,6 +40,7 @@ class Sent:
     title: str
     url: str | None
     links: tuple[tuple[str, str | None], ...]
+    aliases: tuple[str, ...] | None = None
     action: Action
     reason: str
     hash_before: str | None
@@ -52,6 +54,7 @@ class Unchanged:
     version: str
     rules: str
     links: tuple[tuple[str, str | None], ...]
+    aliases: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,13 @@ def upgrade() -> None:
     )
     op.create_index("links_by_target", "links", ["source", "target"])
     op.create_table(
+        "aliases",
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("external_id", sa.Text, primary_key=True),
+        sa.Column("alias", sa.Text, primary_key=True),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "runs",
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
         sa.Column("source", sa.Text, nullable=False),

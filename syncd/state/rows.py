@@ -84,11 +84,13 @@ class Changes:
     Attributes:
         rows: the rows to write, by external_id.
         links: the new links (target → URL) of each page whose links were told; empty takes them away.
+        aliases: the new aliases of each page whose aliases were told; empty takes them away.
         outcomes: the lines to add, in order.
     """
 
     rows: dict[str, Row] = field(default_factory=dict)
     links: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    aliases: dict[str, list[str]] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
 
 
@@ -122,8 +124,11 @@ def fold(before: Mapping[str, Row], entries: Sequence[Entry], *, at: float) -> C
             changes.links[external_id] = {
                 storable(target): None if url is None else storable(url) for target, url in entry.links
             }
+            if entry.aliases is not None:
+                changes.aliases[external_id] = sorted({storable(alias) for alias in entry.aliases})
         elif isinstance(entry, Deleted):
             changes.links[external_id] = {}
+            changes.aliases[external_id] = []
         outcome = judge(row, entry)
         if outcome is not None:
             changes.outcomes.append(outcome)

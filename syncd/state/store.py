@@ -21,7 +21,7 @@ from syncd.state import migrate
 from syncd.state.database import BUSY_TIMEOUT_S, Database, MemoryCopy, ReadOnlyFile, WritableFile, sqlite_path
 from syncd.state.faults import explained
 from syncd.state.rows import Row, fold, storable
-from syncd.state.tables import holds, links, metadata, outcomes, records, runs, sources, unlisted
+from syncd.state.tables import aliases, holds, links, metadata, outcomes, records, runs, sources, unlisted
 
 T = TypeVar("T")
 
@@ -164,6 +164,15 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             records.c.state != RecordState.TOMBSTONE.value,
         )
         return self.read(lambda connection: {row[0]: row[1] for row in connection.execute(query)})
+
+    def aliases(self, source: str) -> Sequence[tuple[str, str]]:
+        """(path on the site, external_id) for every other path under which links name a page."""
+        query = (
+            select(aliases.c.alias, aliases.c.external_id)
+            .where(aliases.c.source == source)
+            .order_by(aliases.c.external_id, aliases.c.alias)
+        )
+        return self.read(lambda connection: [(row[0], row[1]) for row in connection.execute(query)])
 
     def remote_digests(self, source: str) -> Mapping[str, str]:
         """external_id → digest of what Intercom answered to the last acknowledged write."""
@@ -347,8 +356,18 @@ def _post(connection: Connection, source: str, run: int, entries: Sequence[Entry
         before.update((row[0], Row._make(row)) for row in connection.execute(query))
     changes = fold(before, entries, at=at)
     _upsert(connection, records, [{"source": source, **row._asdict()} for row in changes.rows.values()])
-    for chunk in _chunks(changes.links):
-        connection.execute(delete(links).where(links.c.source == source, links.c.external_id.in_(chunk)))
+    for table, told in ((links, changes.links), (aliases, changes.aliases)):
+        for chunk in _chunks(told):
+            connection.execute(delete(table).where(table.c.source == source, table.c.external_id.in_(chunk)))
+    _append(
+        connection,
+        aliases,
+        [
+            {"source": source, "external_id": external_id, "alias": alias}
+            for external_id, names in changes.aliases.items()
+            for alias in names
+        ],
+    )
     _append(
         connection,
         links,

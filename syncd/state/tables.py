@@ -61,6 +61,16 @@ links = Table(
     sqlite_with_rowid=False,
 )
 
+# Other paths on the site under which links name a page.
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("external_id", Text, primary_key=True),
+    Column("alias", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 # A number is never given twice, so that the audit trail stays true when old runs are pruned.
 runs = Table(
     "runs",

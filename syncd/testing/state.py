@@ -58,6 +58,7 @@ class MemoryStateStore:
         self.runs: dict[int, Run] = {}
         self.writes = 0
         self._links: dict[str, dict[str, dict[str, str | None]]] = {}
+        self._aliases: dict[str, dict[str, list[str]]] = {}
         self.left_out: dict[str, dict[str, str]] = {}
         self._standings: dict[str, Standing] = {}
         self._holds: dict[str, Hold] = {}
@@ -83,6 +84,10 @@ class MemoryStateStore:
 
     def urls(self, source: str) -> Mapping[str, str | None]:
         return {key: row.url for key, row in self._present(source).items() if row.content_hash is not None}
+
+    def aliases(self, source: str) -> Sequence[tuple[str, str]]:
+        told = self._aliases.get(source, {})
+        return [(alias, external_id) for external_id in sorted(told) for alias in told[external_id]]
 
     def remote_digests(self, source: str) -> Mapping[str, str]:
         return {
@@ -111,6 +116,7 @@ class MemoryStateStore:
         links = self._links.setdefault(source, {})
         for external_id, targets in changes.links.items():
             links[external_id] = targets
+        self._aliases.setdefault(source, {}).update(changes.aliases)
         self.outcomes += [(run, source, outcome) for outcome in changes.outcomes]
 
     def finish(
@@ -303,6 +309,18 @@ class StateStoreContract:
 
         assert self.record(store) == Record("a", "v2", "live", content_hash="h1", page_id="p1", rules="r2")
         assert list(store.links("s")) == [("path:c.md", None)]
+
+    def test_aliases_stay_until_others_are_told(self, store: StateStore) -> None:
+        """A page that is only looked at for its links keeps its old URLs; a deleted one loses them."""
+        self.post(store, replace(sent("a"), aliases=("/old", "/older")))
+        self.post(store, sent("a"))
+        assert list(store.aliases("s")) == [("/old", "a"), ("/older", "a")]
+
+        self.post(store, Unchanged(external_id="a", version="v2", rules="r2", links=(), aliases=("/new",)))
+        assert list(store.aliases("s")) == [("/new", "a")]
+
+        self.post(store, deleted("a"))
+        assert list(store.aliases("s")) == []
 
     def test_unchanged_frees_a_quarantined_page(self, store: StateStore) -> None:
         """A page that renders again as it was acknowledged is live."""
