@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -120,6 +122,12 @@ def file_path(external_id: str) -> bytes:
         lambda found: bytes.fromhex(found[1].decode("ascii")) if found[1] else b"\\",
         external_id.encode("utf-8"),
     )
+
+
+def located(path: Path, base: Path) -> Path:
+    """Return where a setting's path leads: "~" is the home folder, and a relative path starts at `base`."""
+    # Path.expanduser raises for a user without a home folder, which a container's often is.
+    return Path(os.path.abspath(base / os.path.expanduser(path)))
 
 
 def media_type(path: str) -> str:

@@ -21,7 +21,16 @@ from pathlib import Path
 
 from pydantic import Field
 
-from connectors.files import FileSettings, Selection, check_size, decode, external_id, file_path, media_type
+from connectors.files import (
+    FileSettings,
+    Selection,
+    check_size,
+    decode,
+    external_id,
+    file_path,
+    located,
+    media_type,
+)
 from syncd.connector import Connector, Context, Snapshot
 from syncd.errors import ConfigError, ItemError, ListingIncomplete, SourceUnavailable
 from syncd.model import Document, Item, Unlisted
@@ -54,8 +63,8 @@ def open_connector(settings: FilesystemSettings, context: Context) -> Connector:
     Raises:
         ConfigError: the root is one that nobody means to publish.
     """
-    root = Path(os.path.abspath(context.base / settings.root.expanduser()))
-    if root in (Path("/"), Path.home()):
+    root = located(settings.root, context.base)
+    if root in (Path("/"), located(Path("~"), context.base)):
         what = "the whole file system" if root == Path("/") else "a home folder"
         raise ConfigError(
             f"source {context.source}: the root {root} is {what}; "

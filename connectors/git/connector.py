@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from connectors.files import FileSettings, Selection, check_size, decode, external_id, media_type
+from connectors.files import FileSettings, Selection, check_size, decode, external_id, located, media_type
 from connectors.git.address import Way, check_branch, check_root, is_loopback, way
 from connectors.git.command import Batch, Git, GitFailed, GitLimit
 from connectors.git.repository import Pin, Repository
@@ -111,8 +110,7 @@ class GitConnector:
         self._context = context
         self._way = way(settings.url)
         local = self._way is Way.LOCAL and "://" not in settings.url
-        path = context.base / Path(settings.url).expanduser() if local else None
-        self._url = settings.url if path is None else os.path.abspath(path)
+        self._url = str(located(Path(settings.url), context.base)) if local else settings.url
 
     @contextmanager
     def open(self) -> Iterator[Snapshot]:
@@ -144,7 +142,7 @@ class GitConnector:
         if settings.token is not None:
             token = settings.token.get_secret_value().strip()
         elif settings.token_file is not None:
-            file = self._context.base / settings.token_file.expanduser()
+            file = located(settings.token_file, self._context.base)
             try:
                 token = file.read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
@@ -166,10 +164,10 @@ class GitConnector:
         options = ["BatchMode=yes", "StrictHostKeyChecking=yes", "ForwardAgent=no", "ClearAllForwardings=yes"]
         settings, base = self._settings, self._context.base
         if settings.known_hosts is not None:
-            options.append(f'UserKnownHostsFile="{base / settings.known_hosts.expanduser()}"')
+            options.append(f'UserKnownHostsFile="{located(settings.known_hosts, base)}"')
         arguments = [part for option in options for part in ("-o", option)]
         if settings.ssh_key is not None:
-            arguments += ["-o", "IdentitiesOnly=yes", "-i", str(base / settings.ssh_key.expanduser())]
+            arguments += ["-o", "IdentitiesOnly=yes", "-i", str(located(settings.ssh_key, base))]
         return arguments
 
 

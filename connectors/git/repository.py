@@ -312,7 +312,7 @@ class Repository:
         elif "error: 30" in text:
             advice = "The server points to another address: set 'url' to the one that the browser ends at."
         elif re.search("certificate|SSL|TLS|gnutls", text):
-            advice = "Have the server's certificate authority installed, or name it in SSL_CERT_FILE."
+            advice = "Have the server's certificate authority installed, or name its file in GIT_SSL_CAINFO."
         elif "Host key verification failed" in text:
             advice = (
                 "Add the server's key to 'known_hosts', after comparing it with what the server publishes."

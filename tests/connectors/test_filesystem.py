@@ -367,6 +367,18 @@ class TestOpening:
         with open_connector(FilesystemSettings(root=Path("docs")), context).open() as snapshot:
             assert [one[0] for one in snapshot.items()] == ["a.md"]
 
+    def test_user_without_a_home_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A container often runs as a user that nobody knows."""
+        write(tmp_path / "docs/a.md")
+        monkeypatch.delenv("HOME")
+        if os.getuid() == 0:
+            os.setresuid(54321, 54321, 0)
+        try:
+            assert ids(tmp_path / "docs") == ["a.md"]
+        finally:
+            if os.getresuid()[2] == 0:
+                os.setresuid(0, 0, 0)
+
     @pytest.mark.parametrize("root", ["/", "~", "~/x/.."])
     def test_root_that_nobody_means_is_refused(self, tmp_path: Path, root: str) -> None:
         """Publishing a whole disk or home folder is a slip of the keyboard."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -114,7 +115,7 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """Serve the repositories in a folder by `git http-backend` on the loopback interface."""
     server = Server()
 
@@ -167,6 +168,7 @@ def serving(folder: Path) -> Iterator[Server]:
             for name, value in headers:
                 if name != "Status":
                     self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             with suppress(ConnectionError):
                 self.wfile.write(content)
@@ -174,8 +176,14 @@ def serving(folder: Path) -> Iterator[Server]:
         def log_message(self, *arguments: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        server.url = f"http://127.0.0.1:{http.server_port}"
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, *arguments: object) -> None:
+            pass  # a client that hangs up, as over an unknown certificate it should
+
+    with Quiet(("127.0.0.1", 0), Handler) as http:
+        server.url = f"{'https' if tls else 'http'}://127.0.0.1:{http.server_port}"
+        if tls is not None:
+            http.socket = tls.wrap_socket(http.socket, server_side=True)
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

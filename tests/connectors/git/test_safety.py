@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
+import ssl
 import stat
 import subprocess
 import threading
@@ -295,6 +297,35 @@ class TestSsh:
             "Could not read from remote repository; nothing was sent or deleted.\n"
             "Add the server's key to 'known_hosts', after comparing it with what the server publishes."
         )
+
+
+def test_unknown_certificate_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verification cannot be turned off from outside; an authority of one's own can be named."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed: no certificate to try")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
+        ],
+        capture_output=True,
+        check=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    Origin(tmp_path / "origin.git").commit({"a.md": "x"})
+    monkeypatch.setenv("GIT_SSL_NO_VERIFY", "1")
+    monkeypatch.delenv("GIT_SSL_CAINFO", raising=False)
+    with serving(tmp_path, context) as server:
+        server.token = TOKEN
+        source = connector(tmp_path, f"{server.url}/origin.git", token=TOKEN, allow_local=False)
+
+        with pytest.raises(SourceUnavailable, match="name its file in GIT_SSL_CAINFO"):
+            bodies(source)
+        assert server.requests == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert bodies(source) == {"a.md": "x"}
 
 
 class TestTokens:
