@@ -24,6 +24,7 @@ from typing import IO, NamedTuple, Protocol
 from syncd.errors import ItemError, ListingIncomplete, SourceUnavailable
 
 _TAIL_BYTES = 65_557  # end record of a zip with the longest comment
+_LIST_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 18
 _KINDS = {b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive", b"\x1f\x8b": "a gzip file"}
 _OF_INTEREST = (".html", ".xml", ".properties")
@@ -374,10 +375,23 @@ def _declared_entries(file: IO[bytes], name: str, size: int) -> int:
         )
     if count == 0:
         raise ListingIncomplete(f"{name} is a zip without any member, which is suspicious. Export again.")
+    size_of_list = struct.unpack("<I", tail[at + 12 : at + 16])[0]
+    end_of_list = max(0, size - _TAIL_BYTES) + at
     zip64 = tail.rfind(b"PK\x06\x06", 0, at)
-    if count == 0xFFFF and zip64 >= 0 and at - zip64 >= 56:
-        (count,) = struct.unpack("<Q", tail[zip64 + 32 : zip64 + 40])
-    return int(count)
+    if 0 <= zip64 <= at - 56:
+        count, size_of_list = struct.unpack("<2Q", tail[zip64 + 32 : zip64 + 48])
+        end_of_list = max(0, size - _TAIL_BYTES) + zip64
+    # The count is a claim; what would be read into memory is the list itself.
+    size_of_list = min(size_of_list, end_of_list)
+    if size_of_list > _LIST_BYTES:
+        raise SourceUnavailable(
+            f"{name} has a list of members of {size_of_list >> 20} MB, more than is accepted. "
+            "Export without attachments, or fewer spaces at once."
+        )
+    file.seek(end_of_list - size_of_list)
+    listed = file.read(size_of_list).count(b"PK\x01\x02")
+    file.seek(0)
+    return max(int(count), listed)
 
 
 def _not_a_zip(head: bytes, name: str, size: int) -> str:

@@ -155,6 +155,16 @@ def test_too_many_members_are_refused_before_they_are_read(tmp_path: Path) -> No
         pass
 
 
+def test_count_of_members_that_lies_is_noticed(tmp_path: Path) -> None:
+    """The list itself is counted before it is read into memory."""
+    data = bytearray(zipped(FILES))
+    struct.pack_into("<2H", data, len(data) - 14, 1, 1)
+    path = tmp_path / "export.zip"
+    path.write_bytes(data)
+    with pytest.raises(SourceUnavailable, match="holds 3 members"), open_archive(path, Limits(entries=2)):
+        pass
+
+
 def test_overlapping_members_are_refused(tmp_path: Path) -> None:
     """Fifty names for the same bytes unpack to fifty times the file."""
     data = bytearray(zipped({f"DOC/P_{number}.html": b"x" * 1000 for number in range(3)}))
