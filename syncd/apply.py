@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from syncd.errors import EmptyPage, ItemError, PageError, PageUncertain, PageWithheld
 from syncd.guards import Candidate
@@ -26,18 +26,10 @@ from syncd.journal import (
     Uncertain,
     Unchanged,
 )
-from syncd.model import Action, Page, Receipt, Record, RecordState, Report, Unlisted
+from syncd.model import Action, Page, Receipt, Record, RecordState, RemotePage, Report, Unlisted
 from syncd.plan import Task
 
 T = TypeVar("T")
-
-
-class RemotePage(NamedTuple):
-    """One page as a listing of the import source shows it."""
-
-    page_id: str
-    external_id: str
-    remote_digest: str
 
 
 class Target(Protocol):

@@ -161,6 +161,14 @@ class Receipt:
     remote_digest: str
 
 
+class RemotePage(NamedTuple):
+    """One page as a listing of the import source shows it."""
+
+    page_id: str
+    external_id: str
+    remote_digest: str
+
+
 class RecordState(StrEnum):
     """Where one row stands."""
 

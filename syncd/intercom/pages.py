@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 
-from syncd.apply import RemotePage
 from syncd.digest import remote_digest
 from syncd.errors import PageRejected, PageUncertain, SourceError, TargetUnavailable
 from syncd.intercom.answers import (
@@ -25,7 +24,7 @@ from syncd.intercom.answers import (
 from syncd.intercom.endpoint import PREVIEW, VERSION
 from syncd.intercom.listing import rows
 from syncd.intercom.transport import Answer, Request, Transport, TransportFailed
-from syncd.model import Availability, Page, Receipt
+from syncd.model import Availability, Page, Receipt, RemotePage
 
 PATH = "/ai/external_pages"
 
