@@ -39,7 +39,6 @@ LAYERS: Mapping[str, tuple[set[str], set[str]]] = {
 EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("syncd.intercom", "syncd.clock"): "waiting is handed in, and these are the names of its types",
     ("syncd.intercom", "syncd.digest"): "an answer is known by the digest of what it shows",
-    ("syncd.intercom", "syncd.apply"): "a listing gives rows of the protocol that it fits",
     ("syncd.workers", "syncd.render"): "the process pool sends rules to the renderer and gets drafts back",
 }
 """(who, what) that the table forbids and that is right all the same, with the reason."""
