@@ -8,6 +8,7 @@ travels in that environment alone: it is in no argument list, no address and no 
 from __future__ import annotations
 
 import base64
+import copy
 import os
 import re
 import select
@@ -131,8 +132,7 @@ class Git:
 
     def at(self, folder: Path) -> Git:
         """Return the same for another repository."""
-        other = object.__new__(Git)
-        other.__dict__.update(self.__dict__)
+        other = copy.copy(self)
         other.folder = folder
         other._environment = {**self._environment, "GIT_DIR": str(folder)}
         return other
@@ -213,8 +213,9 @@ class Git:
             raise GitFailed(f"git cannot be started ({error.strerror}); install Git 2.34 or later") from error
 
     def _receive(self, pipe: IO[bytes], command: str, limit: int = _CHUNK_BYTES) -> bytes:
-        ready, _, _ = select.select([pipe], [], [], self.time_limit_s)
-        if not ready:
+        waiting = select.poll()
+        waiting.register(pipe, select.POLLIN)
+        if not waiting.poll(self.time_limit_s * 1000):
             raise GitLimit(f"git {command} gave no answer for {self.time_limit_s:g} s")
         return os.read(pipe.fileno(), limit)
 
@@ -272,7 +273,7 @@ class Batch:
         except BrokenPipeError:
             raise self._broken() from None
         head = self._line().split()
-        if head[-1:] in ([b"missing"], [b"ambiguous"]):
+        if len(head) != 3 or not head[2].isdigit():  # "missing", with the name before it
             return None
         identifier, kind, size = (part.decode("ascii") for part in head)
         size_bytes = int(size)

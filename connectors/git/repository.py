@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -257,7 +257,8 @@ class Repository:
         )
         git.check_size()
         if len(list((git.folder / "objects/pack").glob("*.pack"))) > 50:
-            git.run("gc", "--quiet")
+            with suppress(GitFailed):  # the copy is good without it, and the next run tries again
+                git.run("gc", "--quiet")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

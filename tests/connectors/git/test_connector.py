@@ -602,12 +602,18 @@ def test_many_runs_at_once_share_a_cache(tmp_path: Path, origin: Origin, server:
     assert found == [{"a.md": "# A\n", "guides/b.md": "# B\n"}] * 12
 
 
-def test_fifty_commits_do_not_fill_the_cache_with_packs(tmp_path: Path, origin: Origin) -> None:
+@pytest.mark.parametrize("over", ["disk", "http"])
+def test_fifty_commits_do_not_fill_the_cache_with_packs(
+    tmp_path: Path, origin: Origin, server: Server, over: str
+) -> None:
     """A copy that is fetched into for years stays quick to open."""
-    source = connector(tmp_path)
-    for number in range(60):
-        origin.commit({"docs/a.md": f"{number}"})
+    source = connector(tmp_path, f"{server.url}/origin.git" if over == "http" else None)
+    before = revision(source)
+    for number in range(30):
+        origin.commit({"docs/a.md": f"{number}", "other/x": f"{number}"})
+        assert bodies(source) == {"a.md": f"{number}"}
+        origin.commit({"docs/a.md": f"{number}", "other/x": "x"})
         assert ids(source) == ["a.md"]
 
-    assert len(list((tmp_path / "cache/repository.git/objects/pack").glob("*.pack"))) <= 51
-    assert bodies(source) == {"a.md": "59"}
+    assert len(list((tmp_path / "cache/repository.git/objects/pack").glob("*.pack"))) <= 52
+    assert removed(source, before) == {"guides/b.md"}
