@@ -22,6 +22,9 @@ _EXTENSION = re.compile(
 _CALLOUT_LINE = re.compile(
     r"^([ \t>]*)\{:[^}\n]*?\.(note|warning|tip|important|caution|danger|info|highlight)\b[^}\n]*\}[ \t]*$"
 )
+_HTML_BLOCK = re.compile(
+    r"<(div|table|dl|ul|ol|section|p|tr|article|aside)\b(?![^>]*\bmarkdown=)", re.IGNORECASE
+)
 _TABLE_OF_CONTENTS = re.compile(r"^[*-][ \t]+.*\n\{:[ \t]*toc[^}\n]*\}[ \t]*$", re.MULTILINE)
 _ATTRIBUTES = substitute(r"(?<![ \t])[ \t]*\{:[^{}\n]*\}", lambda match: "")
 
@@ -74,12 +77,35 @@ def _value(expression: str, page: Page) -> str:
 def _kramdown(text: str) -> str:
     text = _TABLE_OF_CONTENTS.sub("", text)
     text = _EXTENSION.sub(_extension, text)
+    text = "\n".join(_with_whole_html(text.split("\n")))
     return _ATTRIBUTES("\n".join(_with_notes(text.split("\n"))))
 
 
 def _extension(match: re.Match[str]) -> str:
     # `{: .note }` has the same form; what it means is decided by the line it stands on.
     return match[0] if match[0].startswith("{:") and not match[0].startswith(("{::", "{:/")) else ""
+
+
+def _with_whole_html(lines: list[str]) -> list[str]:
+    """Close the gaps in blocks of HTML: for kramdown they end with their element, not at a blank line."""
+    out: list[str] = []
+    name = ""
+    depth = 0
+    for line in lines:
+        opening = _HTML_BLOCK.match(line) if not name else None
+        if opening is not None:
+            name = opening[1].lower()
+        if name:
+            depth += len(re.findall(rf"<{name}\b", line, re.IGNORECASE))
+            depth -= len(re.findall(rf"</{name}\b", line, re.IGNORECASE))
+            if line.strip():
+                out.append(line)
+            if depth <= 0:
+                name, depth = "", 0
+                out.append("")
+        else:
+            out.append(line)
+    return out
 
 
 def _with_notes(lines: list[str]) -> list[str]:

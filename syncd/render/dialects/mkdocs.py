@@ -21,6 +21,8 @@ _CALLOUT = re.compile(r"(?:!!!|\?\?\?\+?)[ \t]+([\w-]+)((?:[ \t]+[\w-]+)*)(?:[ \
 _ITEM = re.compile(r"((?:[-*+:]|\d+[.)])[ \t]+)((?:!!!|\?\?\?\+?|===[+!]?)[ \t].*)$")
 # Something that is not seen, so that the item exists and holds what follows.
 _FILLER = "<!-- -->"
+# Comments that the theme's own documentation replaces by a badge with their value.
+_MACRO = re.compile(r"<!-- md:(\w+)((?:(?!-->).)*)-->")
 _TAB = re.compile(r"===[+!]?[ \t]+\"(.*)\"[ \t]*$")
 _BLOCK = re.compile(r"/{3,}[ \t]*([\w-]+)?[ \t]*(?:\|[ \t]*(.*?))?[ \t]*$")
 _SNIPPET = re.compile(r"-+8<-+(?:[ \t]+\"([^\"]*)\"|[ \t]+'([^']*)')?[ \t]*$")
@@ -52,6 +54,7 @@ _CRITIC = substitute(
 
 def prepare(text: str, page: Page) -> str:
     """Callouts, tabs and blocks with indented bodies; attribute lists, icons, keys and marks."""
+    text = _MACRO.sub(_macro, text)
     text = "\n".join(_blocks(text.split("\n"), page))
     for change in (_CRITIC, attribute_lists, _ICONS, _KEY_STROKES, _MARKED, _INSERTED):
         text = outside_code(text, change)
@@ -70,7 +73,7 @@ def _blocks(lines: list[str], page: Page) -> list[str]:
         item = _ITEM.match(line, len(prefix))
         if item is not None and not code:
             # A block that begins in a list item or a definition: its body lies as much further right.
-            out.append(prefix + item[1].rstrip() + " " + _FILLER)
+            out.append(prefix + item[1] + _FILLER)
             prefix += " " * len(item[1])
             line = prefix + item[2]
         head = line[len(prefix) :]
@@ -133,6 +136,13 @@ def _fenced_block(prefix: str, kind: str | None, title: str | None) -> list[str]
         *apart(prefix, "<div>"),
         *labelled(prefix, f"{kind.capitalize()}: {title}" if title else kind.capitalize()),
     ]
+
+
+def _macro(match: re.Match[str]) -> str:
+    value = (match[2] or "").strip()
+    if not value:
+        return match[1]
+    return value if "`" in value or match[1] == "version" else f"`{value}`"
 
 
 def _key(key: str) -> str:
