@@ -154,6 +154,8 @@ class Links:
                 return self._by_id.get(asked[name][0])
         if "title" in asked and "spaceKey" in asked:
             return self.titled(asked["spaceKey"][0], asked["title"][0])
+        if "key" in asked and path.endswith("/viewspace.action"):
+            return self.home(asked["key"][0])
         tiny = _TINY.search(path)
         if tiny is not None:
             return self._by_id.get(tiny_id(tiny[1]))

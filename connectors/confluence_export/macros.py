@@ -125,8 +125,6 @@ def _hideable(writer: StorageWriter, node: etree._Element, depth: int) -> Specia
 def _include(writer: StorageWriter, node: etree._Element, depth: int) -> Special:
     space, title = writer.space, ""
     holder = _parameter(node, "") if _parameter(node, "") is not None else _parameter(node, "page")
-    if holder is None:
-        holder = _parameter(node, "nopanel") if macro_name(node) == "" else None
     if holder is not None:
         for child in holder.iter():
             if _local(child) == "page":

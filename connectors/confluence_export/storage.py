@@ -290,14 +290,18 @@ class StorageWriter(Writer):
         label = ""
         blocks: list[str] = []
         fallback: etree._Element | None = None
-        for child in node.iterdescendants():
+        waiting = list(reversed(node))
+        while waiting:
+            child = waiting.pop()
             tag = self.tag(child)
             if tag == "ac:adf-attribute" and attribute(child, "key") == "panel-type":
                 label = _PANELS.get((child.text or "").strip(), "")
-            elif tag == "ac:adf-content" and not blocks:
-                blocks = self.blocks(child, depth + 1)
-            elif tag == "ac:adf-fallback" and fallback is None:
-                fallback = child
+            elif tag == "ac:adf-content":
+                blocks += self.blocks(child, depth + 1)
+            elif tag == "ac:adf-fallback":
+                fallback = child if fallback is None else fallback
+            else:
+                waiting += reversed(child)
         if blocks:
             return callout(label, blocks)
         return Blocks(self.blocks(fallback, depth + 1)) if fallback is not None else ""

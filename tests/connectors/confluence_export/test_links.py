@@ -34,6 +34,8 @@ LINKS = Links(
         "/wiki/x/CQAu",
         "https://acme.atlassian.net/wiki/x/CQAu",
         "https://acme.atlassian.net/wiki/spaces/CPD/overview",
+        "/spaces/viewspace.action?key=CPD",
+        "../CPD/Any_3014665.html",
         "https://unknown.example/wiki/spaces/CPD/pages/3014665/Ghost+Functions",
     ],
 )

@@ -156,6 +156,16 @@ def test_adf_without_content_uses_the_fallback() -> None:
     assert html == "<p>Decided.</p>"
 
 
+def test_adf_with_several_contents_keeps_all() -> None:
+    """A list of decisions has one for each."""
+    item = '<ac:adf-node type="decision-item"><ac:adf-content>{}</ac:adf-content></ac:adf-node>'
+    html = storage(
+        f'<ac:adf-extension><ac:adf-node type="decision-list">{item.format("One")}{item.format("Two")}</ac:adf-node>'
+        "<ac:adf-fallback><p>One Two</p></ac:adf-fallback></ac:adf-extension>"
+    ).html
+    assert html == "<blockquote><p>One</p><p>Two</p></blockquote>"
+
+
 def test_layout_and_columns_are_flattened() -> None:
     """A layout holds text and has none."""
     html = storage(
