@@ -92,7 +92,7 @@ def refuse_lookalikes(listing: Listing) -> Listing:
     twins: dict[str, list[str]] = {}
     for external_id in listing.items:
         twins.setdefault(_fold(external_id), []).append(external_id)
-    alike = [ids for ids in twins.values() if len(ids) > 1]
+    alike = [sorted(ids) for ids in twins.values() if len(ids) > 1]
     if not alike:
         return listing
     items = dict(listing.items)
