@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from syncd.cli.options import config_option, json_option
+from syncd.errors import ConfigError
 
 
 @click.command("runs")
@@ -31,6 +32,8 @@ def command(run: int | None, source: str | None, limit: int, config_path: Path |
     with app.state_reader(loaded) as store:
         if run is not None:
             lines = run_outcomes(store, run)
+            if not lines and all(one.number != run for one in recent_runs(store, source=None, limit=10_000)):
+                raise ConfigError(f"there is no run {run}; 'syncd runs' lists the newest")
             if as_json:
                 print_json({"schema": SCHEMA, "run": run, "outcomes": [asdict(line) for line in lines]})
                 return
