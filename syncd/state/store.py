@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Insert, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from syncd.errors import ConfigError, StateStoreError
@@ -31,7 +32,13 @@ _IN_LIST = 500
 _RECORDS = select(*(records.c[name] for name in Record._fields)).where(
     records.c.source == bindparam("of"), records.c.state != RecordState.TOMBSTONE.value
 )
-_ROW_COLUMNS = [records.c[name] for name in Row._fields]
+# Built once: SQLAlchemy needs longer to make such a statement than SQLite to carry it out.
+_ROWS = select(*(records.c[name] for name in Row._fields)).where(
+    records.c.source == bindparam("of"), records.c.external_id.in_(bindparam("named", expanding=True))
+)
+_NO_LINKS = delete(links).where(
+    links.c.source == bindparam("of"), links.c.external_id.in_(bindparam("named", expanding=True))
+)
 _HOLD_COLUMNS = [holds.c[name] for name in Hold.__dataclass_fields__]
 _STANDING_COLUMNS = [sources.c[name] for name in Standing.__dataclass_fields__]
 _COUNTS = [name for name in Report.__dataclass_fields__ if name in runs.c and name not in ("result", "error")]
@@ -352,8 +359,8 @@ def _post(connection: Connection, source: str, run: int, entries: Sequence[Entry
     named = {storable(entry.external_id) for entry in entries}
     before: dict[str, Row] = {}
     for chunk in _chunks(named):
-        query = select(*_ROW_COLUMNS).where(records.c.source == source, records.c.external_id.in_(chunk))
-        before.update((row[0], Row._make(row)) for row in connection.execute(query))
+        found = connection.execute(_ROWS, {"of": source, "named": chunk})
+        before.update((row[0], Row._make(row)) for row in found)
     changes = fold(before, entries, at=at)
     _upsert(connection, records, [{"source": source, **row._asdict()} for row in changes.rows.values()])
     for table, told in ((links, changes.links), (aliases, changes.aliases)):
@@ -391,13 +398,17 @@ def _append(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]
 
 def _upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows, all with the same columns, or set those columns where the primary key exists."""
-    if not rows:
-        return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table)
+    if rows:
+        connection.execute(_upserting(table, tuple(rows[0]), connection.dialect.name), rows)
+
+
+@cache
+def _upserting(table: Table, columns: tuple[str, ...], dialect: str) -> Insert:
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     key = [column.name for column in table.primary_key]
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)
+    changed = {name: statement.excluded[name] for name in columns if name not in key}
+    upserting: Insert = statement.on_conflict_do_update(index_elements=key, set_=changed)
+    return upserting
 
 
 def _approval(hold: Hold | None) -> tuple[object, ...] | None:
