@@ -465,6 +465,16 @@ class TestReading:
             "a.md: the file has 1,001 bytes, more than max_file_bytes (1,000); split it, or raise the limit"
         )
 
+    def test_file_without_permission_is_refused(self, tmp_path: Path) -> None:
+        """It is listed, since its status can be seen; its page keeps its last version."""
+        write(tmp_path / "a.md")
+        deny(tmp_path / "a.md")
+
+        with pytest.raises(ItemError) as caught:
+            read(tmp_path, "a.md")
+
+        assert str(caught.value) == "a.md: cannot read the file: permission denied"
+
     def test_document_tells_its_version_time_and_type(self, tmp_path: Path) -> None:
         """The version is that of what was read, so the next listing compares with it."""
         file = write(tmp_path / "a/B.HTML", "<p>x</p>")
