@@ -174,7 +174,8 @@ class Folder(Snapshot):
     def _document(self, item: Item) -> Document:
         name = file_path(item.external_id)
         for attempt in range(_ATTEMPTS):
-            time.sleep(attempt * _TICK_NS / _SECOND_NS)
+            if attempt:
+                time.sleep(attempt * _TICK_NS / _SECOND_NS)
             descriptor = self._open(name, _FILE_FLAGS)
             with open(descriptor, "rb", buffering=0) as file:
                 before = os.fstat(descriptor)
