@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Insert, Table, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from syncd.errors import ConfigError, StateStoreError
 from syncd.journal import Entry, Hold, Standing
@@ -404,7 +404,13 @@ def _upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]
 
 @cache
 def _upserting(table: Table, columns: tuple[str, ...], dialect: str) -> Insert:
-    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    if dialect == "postgresql":
+        # Loading it takes as long as a run over an unchanged source of some thousand pages.
+        from sqlalchemy.dialects import postgresql
+
+        statement: Any = postgresql.insert(table)
+    else:
+        statement = sqlite.insert(table)
     key = [column.name for column in table.primary_key]
     changed = {name: statement.excluded[name] for name in columns if name not in key}
     upserting: Insert = statement.on_conflict_do_update(index_elements=key, set_=changed)
