@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 from connectors.confluence_export.archive import Archive, open_archive
-from connectors.confluence_export.html import has_index, index_keys, made_at
+from connectors.confluence_export.index import has_index, index_keys, made_at
 from syncd.errors import ItemError, ListingIncomplete, SourceUnavailable
 
 Format = Literal["auto", "html", "xml"]

@@ -16,6 +16,7 @@ from typing import IO
 
 from lxml import etree
 
+from connectors.confluence_export.links import site_addresses
 from syncd.errors import ItemError, ListingIncomplete, SourceUnavailable
 
 BODY_BYTES = 8 << 20
@@ -29,9 +30,6 @@ _ILLEGAL = bytes([*range(9), 11, 12, *range(14, 32)])
 _ROOT = re.compile(rb"<[A-Za-z]")
 _DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _BETWEEN = re.compile(rb"[\s;]")
-_SITE = re.compile(
-    r"https?://([A-Za-z0-9.-]+)(?::\d+)?/(?:[a-z]+/)?spaces/([^/\"'<>\s]+)/pages/(?:edit-v2/)?(\d+)"
-)
 _CONTENT = frozenset(("Page", "BlogPost", "Draft", ""))
 
 SCHEMA = """
@@ -308,7 +306,7 @@ def _store_body(node: etree._Element, index: sqlite3.Connection) -> None:
     row = (parts.get("content", ""), _number(_id(node)), parts.get("bodyType", ""), digest, oversize, text)
     index.execute("INSERT INTO body VALUES (?,?,?,?,?,?)", row)
     if "/spaces/" in text:
-        index.executemany("INSERT INTO site VALUES (?,?,?)", sorted(set(_SITE.findall(text))))
+        index.executemany("INSERT INTO site VALUES (?,?,?)", sorted(site_addresses(text)))
 
 
 def _properties(node: etree._Element) -> dict[str, str]:

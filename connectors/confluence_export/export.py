@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from connectors.confluence_export.fragment import Cleaned
+from connectors.confluence_export.asked import Cleaned
 from syncd.model import Unlisted
 
 EDITION = 1

@@ -7,14 +7,25 @@ not known to it. A subclass adds the vocabulary of one format.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html import escape
-from typing import NamedTuple
 from urllib.parse import unquote
 
 from lxml import etree
 
-from connectors.confluence_export.links import Links, Place, Target, anchor, title_in
+from connectors.confluence_export.asked import Asked, Cleaned
+from connectors.confluence_export.links import Place, anchor, title_in
+from connectors.confluence_export.pieces import (
+    DROPPED,
+    TAG,
+    Blocks,
+    Special,
+    code,
+    text_exactly,
+    text_of,
+    tidy,
+    wrap,
+)
 from syncd.errors import ItemError
 
 DEPTH = 200
@@ -25,13 +36,6 @@ PARSED_BYTES = 2 << 20
 
 DATA_URI = re.compile(rb"data:[\w.+-]+/[\w.+-]+(?:;[\w=-]+)*,[A-Za-z0-9+/=%\s]{64,}")
 
-DROPPED = frozenset(
-    """
-    script style form input button select option textarea iframe object embed applet svg math-ml
-    noscript template link meta base head title canvas video audio map area param source track frame
-    frameset
-    """.split()  # noqa: SIM905 - as words it can be read
-)
 BLOCKS = frozenset(
     """
     address article aside blockquote body center dd details div dl dt fieldset figure figcaption footer
@@ -57,121 +61,9 @@ _INLINE = {
     "strike": "del",
     "mark": "mark",
 }
-# One blank alone is left as it is: replacing each would be most of the work.
-_WHITE = re.compile(r"[ \t\r\n\f\v\u00a0\u2028\u2029]{2,}|[\t\r\n\f\v\u00a0\u2028\u2029]")
-_ZERO_WIDTH = str.maketrans("", "", "\u200b\ufeff\u2060")
-_CONTROLS = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127])
-_WIDTHLESS = " \u200c\u200d"
-_BLANKS = re.compile(" {2,}")
-_BREAKS = re.compile(r"(?:\s*<br>\s*)+")
-_TAG = re.compile(r"<[^>]*>")
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _PICTURE = re.compile(r"(?:\[Image: [^\]]*\]\s*)+")
 _MARK = "data-own-anchor"
 _HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
-_NAMES = {
-    "tick": "\u2705",
-    "cross": "\u274c",
-    "warning": "\u26a0",
-    "information": "\u2139",
-    "question": "\u2753",
-    "plus": "\u2795",
-    "minus": "\u2796",
-    "light-on": "\U0001f4a1",
-    "thumbs-up": "\U0001f44d",
-    "thumbs-down": "\U0001f44e",
-    "smile": "\U0001f642",
-    "sad": "\U0001f641",
-    "cheeky": "\U0001f61b",
-    "laugh": "\U0001f600",
-    "wink": "\U0001f609",
-    "heart": "\u2764",
-    "broken-heart": "\U0001f494",
-    "yellow-star": "\u2b50",
-}
-
-
-class Blocks(NamedTuple):
-    """What a special element came to, as blocks."""
-
-    html: list[str]
-
-
-Special = Blocks | str | None
-"""Blocks, inline HTML, or None: treat it as the ordinary element that it is."""
-
-
-class Cleaned(NamedTuple):
-    """A body as the connector hands it on.
-
-    Attributes:
-        html: a fragment; a link to a page of the export has the page's id as its href.
-        links: those hrefs, without fragments, each with the id of its page.
-        uses: (question, answer) for all that was asked about other pages: as long as the answers are the
-            same, the same body comes to the same fragment.
-        dropped: names of macros that had no text in the export.
-        lost_links: links within the site that lead to no page of the export; their text stays.
-    """
-
-    html: str
-    links: dict[str, str]
-    uses: dict[str, str]
-    dropped: tuple[str, ...]
-    lost_links: int
-
-
-class Asked:
-    """The link index as one page uses it: every answer is remembered."""
-
-    def __init__(self, links: Links, *, folder: str = "") -> None:
-        self.folder = folder
-        self.uses: dict[str, str] = {}
-        self.targets: dict[str, str] = {}
-        self._links = links
-
-    def resolve(self, href: str, resource_id: str | None = None) -> Place:
-        """Read one href; see Links.resolve."""
-        place = self._links.resolve(href, folder=self.folder, resource_id=resource_id)
-        if place.href is None:
-            self.uses[f"href {resource_id or ''} {href}"] = _answer(place.target)
-        return place
-
-    def titled(self, space: str, title: str) -> Target | None:
-        """Return the published page of that title."""
-        target = self._links.titled(space, title)
-        self.uses[f"title {space} {title}"] = _answer(target)
-        return target
-
-    def home(self, space: str) -> Target | None:
-        """Return the home page of a space."""
-        target = self._links.home(space)
-        self.uses[f"home {space}"] = _answer(target)
-        return target
-
-    def page(self, external_id: str) -> Target | None:
-        """Return the published page of that id."""
-        target = self._links.page(external_id)
-        self.uses[f"id {external_id}"] = _answer(target)
-        return target
-
-    def same(self, question: str, answer: str) -> bool:
-        """Whether a question of an earlier run still has that answer."""
-        kind, _, rest = question.partition(" ")
-        first, _, second = rest.partition(" ")
-        if kind == "href":
-            return (
-                _answer(self._links.resolve(second, folder=self.folder, resource_id=first or None).target)
-                == answer
-            )
-        if kind == "title":
-            return _answer(self._links.titled(first, second)) == answer
-        if kind == "home":
-            return _answer(self._links.home(rest)) == answer
-        return kind == "id" and _answer(self._links.page(rest)) == answer
-
-
-def _answer(target: Target | None) -> str:
-    return f"{target.external_id} {target.title}" if target is not None else ""
 
 
 class Writer:
@@ -237,14 +129,14 @@ class Writer:
 
     def anchor_of(self, fragment: str) -> str | None:
         """Return our name for a place in this page."""
-        found = self._anchors.get(fragment) or self._anchors.get(unquote_fragment(fragment))
+        found = self._anchors.get(fragment) or self._anchors.get(unquote(fragment))
         return found or self._anchors.get("\0" + anchor(fragment, self.title))
 
     # Links, written the same way for both formats.
 
     def anchor_tag(self, place: Place, text: str, address: str = "") -> str:
         """Write a link to a place; one that leads nowhere keeps its text."""
-        shown = _TAG.sub("", text).strip()
+        shown = TAG.sub("", text).strip()
         is_bare = shown in (address, escape(address, quote=False))
         if place.target is not None:
             target = place.target
@@ -458,7 +350,7 @@ class Writer:
             if tag and tag not in DROPPED and not is_hidden(child):
                 special = self.special(child, tag, depth + 1)
                 if isinstance(special, Blocks):
-                    parts.append(" " + " ".join(_TAG.sub(" ", html) for html in special.html) + " ")
+                    parts.append(" " + " ".join(TAG.sub(" ", html) for html in special.html) + " ")
                 elif special is not None:
                     parts.append(special)
                 else:
@@ -489,85 +381,3 @@ def is_hidden(node: etree._Element) -> bool:
     """Whether a reader of the page cannot see an element."""
     style = node.get("style")
     return node.get("hidden") is not None or (style is not None and _HIDDEN.search(style) is not None)
-
-
-def text_of(text: str | None) -> str:
-    """Return text for HTML: white space collapsed, characters without width gone."""
-    if not text:
-        return ""
-    return escape(_WHITE.sub(" ", text.translate(_ZERO_WIDTH)).translate(_CONTROLS), quote=False)
-
-
-def text_exactly(node: etree._Element, keep: Callable[[etree._Element], bool] = lambda _: True) -> str:
-    """Return the text of preformatted content, line breaks as they stand."""
-    parts = [node.text or ""]
-    for child in node:
-        if child.tag == "br":
-            parts.append("\n")
-        elif isinstance(child.tag, str) and child.tag not in DROPPED and keep(child):
-            parts.append(text_exactly(child, keep))
-        parts.append(child.tail or "")
-    return "".join(parts)
-
-
-def code(text: str, language: str = "", title: str = "") -> str:
-    """Write a code block; "" for one without text."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS).strip("\n")
-    if not text.strip():
-        return ""
-    mark = f' class="language-{escape(language)}"' if language else ""
-    lead = f"<p><strong>{title}</strong></p>\n" if title else ""
-    return f"{lead}<pre><code{mark}>{escape(text, quote=False)}</code></pre>"
-
-
-def callout(label: str, blocks: list[str]) -> Blocks:
-    """Write a panel; `label` is inline HTML, "" for a panel without a name."""
-    lead = [f"<p><strong>{label}</strong></p>"] if label else []
-    return Blocks([wrap("blockquote", lead + blocks)] if blocks else lead)
-
-
-def wrap(tag: str, blocks: list[str]) -> str:
-    """Put blocks into an element; "" for none."""
-    return f"<{tag}>" + "".join(blocks) + f"</{tag}>" if blocks else ""
-
-
-def picture(alt: str | None, file_name: str | None) -> str:
-    """Write an image as text: what it shows, else what it is called."""
-    if alt and alt.strip():
-        return text_of(alt.strip())
-    return f"[Image: {text_of(file_name)}]" if file_name and file_name.strip() else ""
-
-
-def person(name: str) -> str:
-    """Write a user's name; a mail address is none."""
-    name = name.strip()
-    return "(user)" if not name or _ADDRESS.search(name) else text_of(name)
-
-
-def emoticon(fallback: str | None, name: str | None, alt: str | None) -> str:
-    """Write an emoticon as its character, or as its name."""
-    if fallback and fallback.strip():
-        return text_of(fallback)
-    key = (name or (alt or "").strip("()")).strip().lower()
-    return _NAMES.get(key) or (f"({text_of(key)})" if key else "")
-
-
-def tidy(run: str) -> str:
-    """Return a run of inline HTML without needless white space and breaks; "" if nothing shows."""
-    if "  " in run:
-        run = _BLANKS.sub(" ", run)
-    run = run.strip()
-    if "<br>" in run:
-        run = _BREAKS.sub("<br>", run)
-        while run.startswith("<br>"):
-            run = run[4:].lstrip()
-        while run.endswith("<br>"):
-            run = run[:-4].rstrip()
-    if "<" not in run:
-        return run if run.strip(_WIDTHLESS) else ""
-    return run if "<a id=" in run or _TAG.sub("", run).strip(_WIDTHLESS) else ""
-
-
-def unquote_fragment(fragment: str) -> str:
-    """Decode percent escapes, which one side of an in-page link may have and the other not."""
-    return unquote(fragment)

@@ -25,6 +25,11 @@ _NO_WORD = re.compile(r"[\W_]+")
 _KEPT_SCHEMES = frozenset({"mailto", "tel", "http", "https", "ftp"})
 
 
+_SITE = re.compile(
+    r"https?://([A-Za-z0-9.-]+)(?::\d+)?/(?:[a-z]+/)?spaces/([^/\"'<>\s]+)/pages/(?:edit-v2/)?(\d+)"
+)
+
+
 class Target(NamedTuple):
     """A page that is published, as links see it."""
 
@@ -166,6 +171,13 @@ class Links:
         if home is not None:
             return self.home(unquote(home[1]))
         return None
+
+
+def site_addresses(text: str) -> set[tuple[str, str, str]]:
+    """Return (host, space key, page id) of every address in a text that looks like a Confluence page's."""
+    if "/spaces/" not in text:
+        return set()
+    return {(host.lower(), unquote(key), number) for host, key, number in _SITE.findall(text)}
 
 
 def tiny_id(code: str) -> str:

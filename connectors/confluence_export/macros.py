@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from connectors.confluence_export.fragment import Blocks, Special, callout, code, text_exactly, text_of, tidy
+from connectors.confluence_export.pieces import Blocks, Special, callout, code, text_exactly, text_of, tidy
 
 if TYPE_CHECKING:
     from connectors.confluence_export.storage import StorageWriter

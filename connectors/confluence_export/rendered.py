@@ -10,12 +10,11 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from connectors.confluence_export.fragment import (
-    HEADINGS,
-    Asked,
+from connectors.confluence_export.asked import Asked
+from connectors.confluence_export.fragment import HEADINGS, Writer
+from connectors.confluence_export.pieces import (
     Blocks,
     Special,
-    Writer,
     callout,
     code,
     emoticon,

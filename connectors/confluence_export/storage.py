@@ -9,14 +9,13 @@ from typing import NamedTuple, Protocol
 from lxml import etree
 from lxml import html as lxml_html
 
-from connectors.confluence_export.fragment import (
-    DATA_URI,
-    HEADINGS,
-    PARSED_BYTES,
-    Asked,
+from connectors.confluence_export.asked import Asked
+from connectors.confluence_export.fragment import DATA_URI, HEADINGS, PARSED_BYTES, Writer
+from connectors.confluence_export.links import Place, Target
+from connectors.confluence_export.macros import MACROS, NAVIGATION, STANDALONE, macro_name, parameter
+from connectors.confluence_export.pieces import (
     Blocks,
     Special,
-    Writer,
     callout,
     emoticon,
     person,
@@ -24,8 +23,6 @@ from connectors.confluence_export.fragment import (
     text_of,
     tidy,
 )
-from connectors.confluence_export.links import Place, Target
-from connectors.confluence_export.macros import MACROS, NAVIGATION, STANDALONE, macro_name, parameter
 from syncd.errors import ItemError
 
 NAMESPACES = {prefix: f"urn:confluence:{prefix}" for prefix in ("ac", "ri", "at")}

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from connectors.confluence_export.archive import Archive
+from connectors.confluence_export.asked import Asked, Cleaned
 from connectors.confluence_export.choose import created, entities_of
 from connectors.confluence_export.entities import BODY_BYTES, build_index
 from connectors.confluence_export.export import EDITION, Choice, Created, Page
-from connectors.confluence_export.fragment import Asked, Cleaned
 from connectors.confluence_export.links import Links, Target
 from connectors.confluence_export.memory import Memory
 from connectors.confluence_export.storage import Body, StorageWriter, parse_storage

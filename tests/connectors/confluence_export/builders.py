@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.confluence_export import ConfluenceExportSettings, open_connector
-from connectors.confluence_export.fragment import Asked, Cleaned
+from connectors.confluence_export.asked import Asked, Cleaned
 from connectors.confluence_export.links import Links, Target
 from connectors.confluence_export.storage import Body, StorageWriter, parse_storage
 from syncd.connector import Connector, Context, Snapshot

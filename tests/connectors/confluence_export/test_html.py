@@ -48,6 +48,21 @@ def test_names_with_literal_escapes_numbers_and_dots_are_found(tmp_path: Path) -
     assert set(listing(zip_of(tmp_path, *pages)).items) == {"123", "124", "125", "126"}
 
 
+def test_link_to_the_index_is_one_to_the_home_page(tmp_path: Path) -> None:
+    """The index itself is no page."""
+    link = HtmlPage(id="2", title="Two", body='<p><a href="index.html">start</a></p>')
+    found = listing(zip_of(tmp_path, HtmlPage(id="1", title="Home"), link, home="1"))
+    assert found.documents["2"].body == '<p><a href="1">start</a></p>'
+
+
+def test_host_is_learned_from_links_to_pages_of_the_export(tmp_path: Path) -> None:
+    """Key and id are of this export, so other pages on that host are private too."""
+    site = "https://acme.example/wiki/spaces"
+    body = f'<p><a href="{site}/DOC/pages/2/Two">two</a> <a href="{site}/OTHER/pages/9/Nine">nine</a></p>'
+    found = listing(zip_of(tmp_path, HtmlPage(id="1", title="One", body=body), HtmlPage(id="2", title="Two")))
+    assert found.documents["1"].body == '<p><a href="2">two</a> nine</p>'
+
+
 def test_folder_without_body_stays_in_the_path(tmp_path: Path) -> None:
     """Cloud exports folders as pages with nothing in them, even under a page's title."""
     found = listing(
