@@ -63,6 +63,10 @@ _CHUNK_BYTES: Final = 1 << 16
 _NOISE: Final = re.compile(r"hint:|warning:|Warning:|Please make sure|and the repository exists|debug\d:")
 
 
+# GIT_CONFIG_GLOBAL came with 2.32; an older Git would obey a person's settings.
+_OLDEST: Final = (2, 32)
+
+
 class GitFailed(Exception):
     """A git command failed.
 
@@ -77,6 +81,10 @@ class GitFailed(Exception):
 
 class GitLimit(GitFailed):
     """A git command took too long, or too much room."""
+
+
+class GitUnfit(GitFailed):
+    """There is no Git, or one that is too old."""
 
 
 class Git:
@@ -177,6 +185,13 @@ class Git:
                 complaints.seek(0)
                 raise GitFailed(self._clean(complaints.read()) or f"git {arguments[0]} broke off")
 
+    def check_version(self) -> None:
+        """Raise GitUnfit if Git is older than what keeps other programs from being run."""
+        said = self.run("version").decode("ascii", "replace").strip()
+        numbers = re.search(r"(\d+)\.(\d+)", said)
+        if numbers is None or (int(numbers[1]), int(numbers[2])) < _OLDEST:
+            raise GitUnfit(f"this is {said[:60]!r}; install Git {_OLDEST[0]}.{_OLDEST[1]} or later")
+
     def check_size(self) -> None:
         """Raise GitLimit if the repository is larger than allowed."""
         if _size_bytes(self.folder) > self._max_bytes:
@@ -210,7 +225,7 @@ class Git:
                 start_new_session=True,
             )
         except OSError as error:
-            raise GitFailed(f"git cannot be started ({error.strerror}); install Git 2.34 or later") from error
+            raise GitUnfit(f"git cannot be started ({error.strerror}); install Git") from error
 
     def _receive(self, pipe: IO[bytes], command: str, limit: int = _CHUNK_BYTES) -> bytes:
         waiting = select.poll()

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from connectors.git.command import Batch, Git, GitFailed, GitLimit
+from connectors.git.command import Batch, Git, GitFailed, GitLimit, GitUnfit
 from syncd.errors import SourceUnavailable
 
 HEAD: Final = "refs/syncd/head"
@@ -45,7 +45,7 @@ _REFUSED = re.compile(
 )
 _UNREACHABLE = re.compile(
     r"Could not resolve|unable to access|Connection (refused|reset|timed out)|unable to connect|timed out"
-    r"|hung up|early EOF|SSL|TLS|gnutls|not allowed|cannot be started|Operation too slow|HTTP [45]\d\d",
+    r"|hung up|early EOF|SSL|TLS|gnutls|not allowed|Operation too slow|HTTP [45]\d\d",
 )
 _NO_REF = re.compile(r"couldn't find remote ref|Couldn't find remote ref")
 _CANNOT_BE_PARTIAL = re.compile(r"shallow|filter|dumb http|depth", re.IGNORECASE)
@@ -236,6 +236,7 @@ class Repository:
         return self.folder(self._cache) / "syncd-distrusted"
 
     def _make(self, git: Git) -> None:
+        git.check_version()
         ways = [True, False] if self._partial else [False]
         for partial in ways:
             _discard(git.folder)
@@ -303,6 +304,8 @@ class Repository:
         text, unchanged = error.text, "nothing was sent or deleted"
         if _NO_REF.search(text):
             return self._no_branch()
+        if isinstance(error, GitUnfit):
+            return SourceUnavailable(f"{self._url}: {text}; {unchanged}.")
         if isinstance(error, GitLimit):
             return SourceUnavailable(
                 f"{self._url}: {text}; {unchanged}. Raise the limit, or look at the server."
@@ -358,7 +361,7 @@ def _discard(path: Path) -> None:
 
 def _is_of_the_origin(error: GitFailed) -> bool:
     """Whether a failure says nothing about the copy."""
-    return isinstance(error, GitLimit) or any(
+    return isinstance(error, GitLimit | GitUnfit) or any(
         one.search(error.text) for one in (_REFUSED, _UNREACHABLE, _NO_REF)
     )
 

@@ -428,8 +428,27 @@ def test_missing_git_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     Origin(tmp_path / "origin.git").commit({"a.md": "x"})
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(SourceUnavailable, match=r"git cannot be started .* install Git"):
+    with pytest.raises(SourceUnavailable, match=r"git cannot be started .* install Git; nothing was sent"):
         bodies(connector(tmp_path, str(tmp_path / "origin.git")))
+
+
+def test_old_git_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before 2.32, Git would have read the settings of a person, hooks and all."""
+    origin = Origin(tmp_path / "origin.git")
+    origin.commit({"a.md": "x"})
+    old = tmp_path / "bin/git"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho git version 2.25.1\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", str(old.parent))
+
+    with pytest.raises(SourceUnavailable) as caught:
+        bodies(connector(tmp_path, str(origin.folder)))
+
+    assert str(caught.value) == (
+        f"{origin.folder}: this is 'git version 2.25.1'; install Git 2.32 or later; "
+        "nothing was sent or deleted."
+    )
 
 
 def test_killed_run_leaves_no_process(tmp_path: Path) -> None:
