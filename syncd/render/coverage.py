@@ -121,7 +121,7 @@ def _apart(text: str) -> tuple[str, str]:
         if fence and prefix.count(">") > line.count(">"):
             fence = ""
         if fence:
-            if match is not None and bare and match[2].startswith(fence):
+            if match is not None and bare and match[2].startswith(fence) and len(match[1]) <= len(prefix) + 3:
                 fence = ""
             elif not (hides and _HIDDEN_LINE.match(line)):
                 code.append(line)

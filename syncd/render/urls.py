@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 _INDEX_STEMS = frozenset({"index", "_index", "readme"})
+
+
+class Address(Protocol):
+    """Where a site has a page; syncd.render.addresses.Address is the real one."""
+
+    @property
+    def path(self) -> str:
+        """The path on the site, without a leading slash; "" for the root."""
+        ...
 
 
 def check_template(template: str) -> None:
@@ -15,15 +25,19 @@ def check_template(template: str) -> None:
     Raises:
         ValueError: unknown variables, no variable, or no http(s) URL.
     """
-    unknown = sorted(set(_VARIABLE.findall(template)) - {"path", "slug"})
+    unknown = sorted(set(_VARIABLE.findall(template)) - {"address", "path", "slug"})
     if unknown:
         names = ", ".join("{" + name + "}" for name in unknown)
-        raise ValueError(f"page_url has the unknown variable {names}; there are {{path}} and {{slug}}")
+        raise ValueError(
+            f"page_url has the unknown variable {names}; there are {{address}}, {{path}} and {{slug}}"
+        )
     bare = _VARIABLE.sub("x", template)
     if "{" in bare or "}" in bare:
         raise ValueError(f"page_url {template!r} has a brace without its partner")
     if bare == template:
-        raise ValueError(f"page_url {template!r} names one URL for all pages; put {{path}} or {{slug}} in it")
+        raise ValueError(
+            f"page_url {template!r} names one URL for all pages; put {{address}} or {{slug}} in it"
+        )
     parts = urlsplit(bare)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"page_url {template!r} must begin with https:// or http:// and a host")
@@ -33,18 +47,21 @@ def check_template(template: str) -> None:
         raise ValueError(f"page_url {template!r} must not hold blanks")
 
 
-def page_url(template: str | None, path: str) -> str | None:
+def page_url(template: str | None, path: str, address: Address | None = None) -> str | None:
     """Return where a reader finds the document at `path`; None without a template.
 
     `{path}` is the path with its extension, `{slug}` without; there index, _index and README stand for
-    their folder. Each segment is percent-encoded.
+    their folder. `{address}` is where its generator publishes it, and the slug as long as that is not
+    known. Each segment is percent-encoded.
     """
     if template is None:
         return None
     slug = slug_of(path)
-    if not slug:
-        template = template.replace("{slug}/", "{slug}")
-    return template.replace("{path}", encode_path(path)).replace("{slug}", encode_path(slug))
+    values = {"address": slug if address is None else address.path, "path": path, "slug": slug}
+    for name, value in values.items():
+        if not value or value.endswith("/"):
+            template = template.replace("{" + name + "}/", "{" + name + "}")
+    return _VARIABLE.sub(lambda variable: encode_path(values[variable[1]]), template)
 
 
 def slug_of(path: str) -> str:

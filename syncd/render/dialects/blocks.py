@@ -16,22 +16,28 @@ _ATTRIBUTE = re.compile(r"([@:\w-]+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'
 def with_code(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
     """Yield each line, and whether it belongs to a fence."""
     fence = ""
-    quotes = 0
+    quotes = width = 0
     for line in lines:
-        if fence and prefix_of(line).count(">") < quotes:
+        prefix = prefix_of(line)
+        if fence and prefix.count(">") < quotes:
             # A fence ends with the quote that it stands in, closed or not.
             fence = ""
         match = _FENCE.match(line)
         if fence:
             yield line, True
-            if match is not None and match[2].startswith(fence) and not match[3].strip():
+            if match is not None and _closes(match, fence, width):
                 fence = ""
         elif match is not None and not (match[2][0] == "`" and "`" in match[3]):
             fence = match[2]
-            quotes = match[1].count(">")
+            quotes, width = match[1].count(">"), len(match[1])
             yield line, True
         else:
             yield line, False
+
+
+def _closes(line: re.Match[str], fence: str, width: int) -> bool:
+    # Deeper than by three blanks, it is text of the fence.
+    return line[2].startswith(fence) and not line[3].strip() and len(line[1]) <= width + 3
 
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:
@@ -51,17 +57,21 @@ def outside_code(text: str, change: Callable[[str], str]) -> str:
     return "\n".join(out)
 
 
-def substitute(pattern: str, change: Callable[[re.Match[str]], str], flags: int = 0) -> Callable[[str], str]:
-    """Return a change of all matches that do not begin in a code span."""
-    regex = re.compile(
-        rf"(?P<code>(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)*?(?<!`)(?P=ticks)(?!`))|(?:{pattern})",
-        flags | re.DOTALL,
-    )
+def substitute(
+    pattern: str, change: Callable[[re.Match[str]], str], *, sign: str, flags: int = 0
+) -> Callable[[str], str]:
+    """Return a change of all matches that do not begin in a code span.
+
+    Args:
+        sign: what every match holds; a text without it is not searched.
+    """
+    span = r"(?P<code>(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)*?(?<!`)(?P=ticks)(?!`))"
+    regex = re.compile(f"{span}|(?:{pattern})", flags | re.DOTALL)
 
     def one(match: re.Match[str]) -> str:
         return match[0] if match["code"] is not None else change(match)
 
-    return lambda text: regex.sub(one, text)
+    return lambda text: regex.sub(one, text) if sign in text else text
 
 
 def attributes(text: str) -> dict[str, str]:
@@ -120,5 +130,6 @@ attribute_lists = substitute(
     r"(?<![ \t])[ \t]*\{:?[ \t]*(?:[#.][\w:-]+|[\w-]+=(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'{}]+))"
     r"(?:[ \t]+(?:[#.][\w:-]+|[\w-]+(?:=(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'{}]+))?))*[ \t]*\}",
     lambda match: "",
+    sign="{",
 )
 """Takes out `{ .class #id key="value" }`."""

@@ -12,13 +12,15 @@ _TAB = re.compile(r"#{1,6}[ \t]+\[([^\]]*)\]\(#tab/[^)]*\)[ \t]*$")
 _INCLUDE = substitute(
     r"\[!(?:INCLUDE|code(?:-[\w+#-]+)?)[ \t]*\[(?P<text>[^\]]*)\][ \t]*\((?P<file>[^)]*)\)\]",
     lambda match: f"\x02{match['file']}\x03",
-    re.IGNORECASE,
+    sign="[!",
+    flags=re.IGNORECASE,
 )
 _VIDEO = re.compile(r"\[!VIDEO[ \t]+(\S+?)\]", re.IGNORECASE)
 _DIV = re.compile(r"^([ \t>]*)\[!div[^\]]*\][ \t]*$", re.MULTILINE | re.IGNORECASE)
 _XREF = substitute(
     r"<xref:(?P<uid>[^<>?#\s]+)[^<>]*>",
     lambda match: f"`{match['uid'].replace('%2A', '').rpartition('/')[2]}`",
+    sign="<xref:",
 )
 _LEFT_OUT = re.compile("\x02(.*?)\x03")
 

@@ -10,9 +10,9 @@ from syncd.render.dialects.page import Page
 
 _MDX_FENCE = re.compile(r"^([ \t]*)(`{3,})mdx-code-block[ \t]*\n(.*?)\n\1\2[ \t]*$", re.DOTALL | re.MULTILINE)
 _MODULE = re.compile(
-    r"^(?:import\b(?=[ \t]*[\w{*\"'])|export\b(?=[ \t]+(?:const|let|var|function|default|class|async|\{|\*)))"
+    r"import\b[^\"']*\bfrom\s*[\"']"
+    r"|export\s+(?:(?:const|let|var)\s[^=]*=|(?:async\s+)?function\b[^(]*\(|class\s[^{]*\{|default\s+[\w({]+\s*[;({=]|[{*])"
 )
-
 _IMPORT = re.compile(r"import\b[^\"']*[\"'][^\"'\s]+[\"'];?[ \t]*$")
 
 
@@ -28,15 +28,19 @@ def prepare(text: str, page: Page) -> str:
 def _without_modules(text: str) -> str:
     """Take out `import` and `export` statements: they reach from the left edge to the next blank line."""
     out: list[str] = []
-    module = False
-    blank = True
-    for line in text.split("\n"):
+    lines = text.split("\n")
+    index = 0
+    while index < len(lines):
+        line = lines[index]
+        index += 1
         if _IMPORT.match(line):
-            module = False
             continue
-        if module or (blank and _MODULE.match(line)):
-            module = bool(line.strip())
-        if not module:
-            out.append(line)
-        blank = not line.strip() or module
+        if line.startswith(("import", "export")) and (index < 2 or not lines[index - 2].strip() or not out):
+            end = index
+            while end < len(lines) and lines[end].strip():
+                end += 1
+            if _MODULE.match("\n".join(lines[index - 1 : end])):
+                index = end
+                continue
+        out.append(line)
     return "\n".join(out)

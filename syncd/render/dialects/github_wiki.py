@@ -13,7 +13,7 @@ _IMAGE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp)$", re.IGNORECASE)
 
 def prepare(text: str, page: Page) -> str:
     """Wikilinks become links to pages by their names."""
-    links = substitute(r"\[\[(?P<first>[^\[\]|\n]+?)(?:\|(?P<second>[^\[\]\n]*))?\]\]", _link)
+    links = substitute(r"\[\[(?P<first>[^\[\]|\n]+?)(?:\|(?P<second>[^\[\]\n]*))?\]\]", _link, sign="[[")
     return outside_code(text, links)
 
 

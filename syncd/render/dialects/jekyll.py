@@ -26,7 +26,7 @@ _HTML_BLOCK = re.compile(
     r"<(div|table|dl|ul|ol|section|p|tr|article|aside)\b(?![^>]*\bmarkdown=)", re.IGNORECASE
 )
 _TABLE_OF_CONTENTS = re.compile(r"^[*-][ \t]+.*\n\{:[ \t]*toc[^}\n]*\}[ \t]*$", re.MULTILINE)
-_ATTRIBUTES = substitute(r"(?<![ \t])[ \t]*\{:[^{}\n]*\}", lambda match: "")
+_ATTRIBUTES = substitute(r"(?<![ \t])[ \t]*\{:[^{}\n]*\}", lambda match: "", sign="{:")
 
 
 def prepare(text: str, page: Page) -> str:

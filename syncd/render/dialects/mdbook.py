@@ -20,7 +20,8 @@ _HIDDEN_RUST = re.compile(r"[ \t]*#(?:[ \t]|$)")
 def prepare(text: str, page: Page) -> str:
     """Listings show their file name and caption; what cannot be included is reported."""
     text = _DIRECTIVE.sub(lambda match: _directive(match, page), text)
-    text = outside_code(text, _listings)
+    captions: list[str] = []
+    text = outside_code(text, lambda prose: _listings(prose, captions))
     return "\n".join(_without_hidden_lines(text.split("\n")))
 
 
@@ -33,8 +34,8 @@ def _directive(match: re.Match[str], page: Page) -> str:
     return ""
 
 
-def _listings(text: str) -> str:
-    captions: list[str] = []
+def _listings(text: str, captions: list[str]) -> str:
+    """Replace the tags of listings; `captions` keeps those of the ones that are open."""
     out: list[str] = []
     position = 0
     for match in _LISTING.finditer(text):

@@ -19,6 +19,7 @@ from syncd.render.dialects.page import Page
 
 _CALLOUT = re.compile(r"(?:!!!|\?\?\?\+?)[ \t]+([\w-]+)((?:[ \t]+[\w-]+)*)(?:[ \t]+\"(.*)\")?[ \t]*$")
 _ITEM = re.compile(r"((?:[-*+:]|\d+[.)])[ \t]+)((?:!!!|\?\?\?\+?|===[+!]?)[ \t].*)$")
+_FAR_ITEM = re.compile(r"( {1,3})((?:[-*+]|\d+[.)]) +)\S")
 # Something that is not seen, so that the item exists and holds what follows.
 _FILLER = "<!-- -->"
 # Comments that the theme's own documentation replaces by a badge with their value.
@@ -33,22 +34,27 @@ _CLOSING_TAG = re.compile(r"</(?:div|figure|section|figcaption)>[ \t]*$")
 _KEYS = {"ctrl": "Ctrl", "cmd": "Cmd", "alt": "Alt", "shift": "Shift", "enter": "Enter", "esc": "Esc"}
 
 _ICONS = substitute(
-    r":(?:material|octicons|fontawesome|simple)-[a-z0-9-]+:(?:\{[^}\n]*\})?[ \t]?", lambda match: ""
+    r":(?:material|octicons|fontawesome|simple)-[a-z0-9-]+:(?:\{[^}\n]*\})?[ \t]?", lambda match: "", sign="-"
 )
 _KEY_STROKES = substitute(
     r"(?<![\w+])\+\+(?P<keys>[\w\"-]+(?:\+[\w\"-]+)*)\+\+(?![\w+])",
     lambda match: "+".join(f"<kbd>{_key(key)}</kbd>" for key in match["keys"].split("+")),
+    sign="++",
 )
 _MARKED = substitute(
     r"(?<![=\w])==(?P<text>[^\s=](?:[^\n=]*[^\s=])?)==(?![=\w])",
     lambda match: f"<mark>{match['text']}</mark>",
+    sign="==",
 )
 _INSERTED = substitute(
-    r"(?<!\^)\^\^(?P<text>[^\s^](?:[^\n^]*[^\s^])?)\^\^(?!\^)", lambda match: f"<ins>{match['text']}</ins>"
+    r"(?<!\^)\^\^(?P<text>[^\s^](?:[^\n^]*[^\s^])?)\^\^(?!\^)",
+    lambda match: f"<ins>{match['text']}</ins>",
+    sign="^^",
 )
 _CRITIC = substitute(
     r"\{(?:\+\+(?P<new>[^{}]*?)\+\+|--[^{}]*?--|~~[^{}]*?~>(?P<to>[^{}]*?)~~|==(?P<mark>[^{}]*?)==|>>[^{}]*?<<)\}",
     lambda match: match["new"] or match["to"] or match["mark"] or "",
+    sign="{",
 )
 
 
@@ -56,8 +62,12 @@ def prepare(text: str, page: Page) -> str:
     """Callouts, tabs and blocks with indented bodies; attribute lists, icons, keys and marks."""
     text = _MACRO.sub(_macro, text)
     text = "\n".join(_blocks(text.split("\n"), page))
+    return outside_code(text, _inline)
+
+
+def _inline(text: str) -> str:
     for change in (_CRITIC, attribute_lists, _ICONS, _KEY_STROKES, _MARKED, _INSERTED):
-        text = outside_code(text, change)
+        text = change(text)
     return text
 
 
@@ -101,6 +111,9 @@ def _blocks(lines: list[str], page: Page) -> list[str]:
             _, index = _body(lines, index, prefix)
         elif _ABBREVIATION.match(head) or head.strip() == "[TOC]":
             continue
+        elif (far := _FAR_ITEM.match(line)) is not None and len(far[1]) + len(far[2]) > 4:
+            # Four blanks continue any item here; elsewhere as many as its text is indented.
+            out.append(" " * max(0, 4 - len(far[2])) + line[len(far[1]) :])
         elif _OPENING_TAG.match(head) or _CLOSING_TAG.match(head):
             out += [line, prefix.rstrip()]
         else:

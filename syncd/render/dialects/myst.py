@@ -87,12 +87,17 @@ _TITLED = re.compile(r"(.*?)[ \t]*<([^<>]*)>$", re.DOTALL)
 _ROLES = substitute(
     r"\{(?P<role>[\w:.+-]+)\}(?P<roleticks>`+)(?P<content>.+?)(?P=roleticks)(?!`)",
     lambda match: _role(match["role"], match["content"].strip()),
+    sign="}`",
 )
 _NAMELESS = substitute(
-    r"(?<!!)\[\]\((?P<href>[^()\s]+)\)", lambda match: f"[{_words(match['href'])}]({match['href']})"
+    r"(?<!!)\[\]\((?P<href>[^()\s]+)\)",
+    lambda match: f"[{_words(match['href'])}]({match['href']})",
+    sign="[](",
 )
 _REFERENCES = substitute(
-    r"<(?:inv|project|path|myst|xref|doc):(?P<where>[^<>\s]+)>", lambda match: _words(match["where"])
+    r"<(?:inv|project|path|myst|xref|doc):(?P<where>[^<>\s]+)>",
+    lambda match: _words(match["where"]),
+    sign="<",
 )
 _TARGETS = re.compile(r"^[ \t>]*\([^()\n]+\)=[ \t]*$|^%.*$|^[ \t>]*(?:\+\+\+|\^{3,}).*$", re.MULTILINE)
 _SUBSTITUTION = r"\{\{[ \t]*(?P<name>[\w.-]+)(?:[ \t]*\|[^{}]*)?[ \t]*\}\}"
@@ -117,7 +122,7 @@ def prepare(text: str, page: Page) -> str:
             page.left_out("value", match["name"])
         return known or ""
 
-    known = substitute(_SUBSTITUTION, value)
+    known = substitute(_SUBSTITUTION, value, sign="{{")
     return outside_code(
         text, lambda prose: attribute_lists(_REFERENCES(_NAMELESS(_ROLES(known(_TARGETS.sub("", prose))))))
     )
@@ -144,11 +149,11 @@ def _expanded(lines: list[str], page: Page) -> list[str]:
         directive = _DIRECTIVE.match(line, len(prefix))
         fence = _FENCE.match(line)
         if directive is not None:
-            end = _end(lines, index + 1, directive[1])
+            end = _end(lines, index + 1, directive[1], len(prefix))
             body = lines[index + 1 : end]
             out += _shown(prefix, _read(directive[2].lower(), directive[3], body), page)
         elif fence is not None:
-            end = _end(lines, index + 1, fence[1])
+            end = _end(lines, index + 1, fence[1], fence.start(1))
             out += lines[index : end + 1]
         else:
             end = index
@@ -160,9 +165,9 @@ def _expanded(lines: list[str], page: Page) -> list[str]:
     return out
 
 
-def _end(lines: list[str], index: int, fence: str) -> int:
+def _end(lines: list[str], index: int, fence: str, width: int) -> int:
     """Return the index of the line that closes a fence; the number of lines if none does."""
-    closing = re.compile(rf"[ \t>]*{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$")
+    closing = re.compile(rf"[ \t>]{{0,{width + 3}}}{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$")
     while index < len(lines) and not closing.match(lines[index]):
         index += 1
     return index
@@ -243,7 +248,11 @@ def _fenced(prefix: str, language: str, body: list[str]) -> list[str]:
 
 
 def _csv(prefix: str, header: str, body: list[str]) -> list[str]:
-    rows = list(csv.reader(line.strip(" \t>") for line in [header, *body] if line.strip(" \t>")))
+    rows = list(
+        csv.reader(
+            (line.strip(" \t>") for line in [header, *body] if line.strip(" \t>")), skipinitialspace=True
+        )
+    )
     cells = ["| " + " | ".join(cell.strip().replace("|", "\\|") for cell in row) + " |" for row in rows]
     return (
         [prefix + cells[0], prefix + "|---" * len(rows[0]) + "|", *(prefix + row for row in cells[1:])]

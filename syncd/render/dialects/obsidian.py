@@ -15,7 +15,9 @@ _COMMENTS = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _BLOCK_ID = re.compile(r"(?<![ \t])[ \t]+\^[\w-]+[ \t]*$|^\^[\w-]+[ \t]*$", re.MULTILINE)
-_MARKED = substitute(r"==(?P<text>[^\s=](?:[^\n=]*[^\s=])?)==", lambda match: f"<mark>{match['text']}</mark>")
+_MARKED = substitute(
+    r"==(?P<text>[^\s=](?:[^\n=]*[^\s=])?)==", lambda match: f"<mark>{match['text']}</mark>", sign="=="
+)
 
 
 def prepare(text: str, page: Page) -> str:
@@ -30,7 +32,9 @@ def prepare(text: str, page: Page) -> str:
         page.left_out("embedded note", target)
         return link(target, target.replace("#", " > ").lstrip(" >"))
 
-    links = substitute(r"(?P<embed>!)?\[\[(?P<target>[^\[\]|\n]*?)(?:\\?\|(?P<text>[^\[\]\n]*))?\]\]", embed)
+    links = substitute(
+        r"(?P<embed>!)?\[\[(?P<target>[^\[\]|\n]*?)(?:\\?\|(?P<text>[^\[\]\n]*))?\]\]", embed, sign="[["
+    )
     text = _without_comments(text)
     return outside_code(text, lambda prose: _MARKED(_BLOCK_ID.sub("", links(prose))))
 

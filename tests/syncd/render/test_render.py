@@ -51,7 +51,7 @@ def html_of(body: str, **values: object) -> str:
         ("x <script>alert(1)</script> y", "<p>x y</p>"),
         ("**  **x", "<p>** **x</p>"),
     ],
-)  # fmt: skip
+)
 def test_markdown(body: str, html: str) -> None:
     """Each construct has one plain form that keeps its kind and its words."""
     assert html_of(body) == html
