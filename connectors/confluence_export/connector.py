@@ -28,6 +28,8 @@ from syncd.connector import Connector, Context, Snapshot
 from syncd.errors import ItemError, SourceUnavailable
 from syncd.model import Document, Item, Unlisted
 
+_SCOPE = {"spaces", "labels", "outside_index", "restricted"}
+
 
 class LabelFilter(BaseModel):
     """Which pages are wanted by their labels. Only an XML export has labels."""
@@ -158,11 +160,14 @@ class ExportSnapshot(Snapshot):
     def items(self) -> Iterator[Item | Unlisted]:
         """Name every page of the export, and everything that was left out, with the reason."""
         export = self._export
+        every = {number: self._known(page) for number, page in export.pages.items()}
+        with_text = sum(1 for known in every.values() if known.version)
+        self._refuse_fewer(with_text, "with text")
         dropped: dict[str, list[str]] = {}
         losing: list[str] = []
         lost_links = 0
         for page in export.pages.values():
-            known = self._known(page)
+            known = every[page.external_id]
             for name in known.dropped:
                 dropped.setdefault(name, []).append(page.title)
             if known.lost_links:
@@ -191,9 +196,7 @@ class ExportSnapshot(Snapshot):
         for number in set(self._memory.known) - set(export.pages):
             del self._memory.known[number]
         self._memory.save_pages()
-        self._memory.save_facts(
-            Facts(export.created, tuple(sorted(export.spaces)), export.count, self.revision)
-        )
+        self._memory.save_facts(Facts(export.created, tuple(sorted(export.spaces)), with_text, self._scope))
 
     def removed(self, since: str) -> Iterable[str]:
         """Pages of which the export itself says that they are deleted, archived or not for everybody."""
@@ -280,15 +283,22 @@ class ExportSnapshot(Snapshot):
                 f"{name} was made {export.created.at}, before the last one ({last.created.at}). "
                 "Give the newer export, or set `allow_older: true`."
             )
-        if (
-            last.pages - export.count >= 5
-            and export.count * 2 < last.pages
-            and not settings.allow_fewer
-            and not gone
-        ):
+        self._refuse_fewer(export.count, "with a body")
+
+    @property
+    def _scope(self) -> str:
+        """Names the settings that decide which pages are published."""
+        return _digest(self._settings.model_dump_json(include=_SCOPE), *sorted(self._export.spaces))
+
+    def _refuse_fewer(self, count: int, what: str) -> None:
+        """Refuse an export that has lost most pages, or most of their text, since the last one."""
+        last = self._memory.facts
+        if last is None or self._settings.allow_fewer or last.scope != self._scope:
+            return
+        if last.pages - count >= 5 and count * 2 < last.pages:
             raise SourceUnavailable(
-                f"{name} has {export.count} pages, the last export had {last.pages}: it looks partial. "
-                "Export the whole space, or set `allow_fewer: true`."
+                f"{self._archive.name} has {count} pages {what}, the last export had {last.pages}: it looks "
+                "partial. Export the whole space, or set `allow_fewer: true`."
             )
 
 

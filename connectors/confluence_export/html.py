@@ -39,6 +39,7 @@ from syncd.errors import ItemError, ListingIncomplete
 from syncd.model import Unlisted
 
 _TITLE = re.compile(rb'id="title-text"[^>]*>(.*?)</span>', re.DOTALL)
+_FOLDER = "is a folder without a body"
 _CRUMBS = re.compile(rb'id="breadcrumbs".*?</ol>', re.DOTALL)
 _BASE = re.compile(rb'data-base-url="(https?://[^"]+)"')
 _METADATA = re.compile(rb'class="page-metadata">(.*?)</div>', re.DOTALL)
@@ -109,6 +110,7 @@ class HtmlExport:
         for space in chosen:
             self._scan(space)
         self._keep_scanned()
+        self._refuse_bodiless()
         self._learn_hosts()
         self.created = self._when(chosen)
         self.spaces = {space.key: space.name for space in chosen}
@@ -206,7 +208,7 @@ class HtmlExport:
             reason = f"{title!r} lies in the export, but the index of {space.key} does not name it"
             self._left_out[number] = Unlisted(number, reason, True)
         elif not file.has_body:
-            self._left_out[number] = Unlisted(number, f"{title!r} is a folder without a body", True)
+            self._left_out[number] = Unlisted(number, f"{title!r} {_FOLDER}", True)
         else:
             self.pages[number] = Page(
                 external_id=number,
@@ -225,6 +227,18 @@ class HtmlExport:
         file = _look(self._archive.read(name), name)
         self._scanned[name] = (entry.token, file)
         return file
+
+    def _refuse_bodiless(self) -> None:
+        bare = sum(
+            1
+            for number in self._owners
+            if number not in self.pages and self._left_out[number].reason.endswith(_FOLDER)
+        )
+        if bare > 5 and bare > len(self.pages):
+            raise ListingIncomplete(
+                f"{bare} of the {bare + len(self.pages)} pages in {self._archive.name} have no body: the "
+                "export is not whole, or of a Confluence that is not known. Nothing was changed."
+            )
 
     def _learn_hosts(self) -> None:
         # A host is the site's own if it has a page of this export under the same key and id.

@@ -34,12 +34,16 @@ class Known(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """The last export whose listing was exhausted."""
+    """The last export whose listing was exhausted.
+
+    Attributes:
+        pages: those with text, under the settings that `scope` names.
+    """
 
     created: Created
     spaces: tuple[str, ...]
     pages: int
-    revision: str
+    scope: str
 
 
 class Memory:
@@ -94,7 +98,7 @@ class Memory:
         data = self._load("last_export.json")
         try:
             at, kind = data["created"]
-            return Facts(Created(at, kind), tuple(data["spaces"]), int(data["pages"]), str(data["revision"]))
+            return Facts(Created(at, kind), tuple(data["spaces"]), int(data["pages"]), str(data["scope"]))
         except (KeyError, TypeError, ValueError):
             return None
 

@@ -25,6 +25,7 @@ from tests.connectors.confluence_export.builders import (
     entities,
     html_files,
     listing,
+    obj,
     opened,
     page,
     space,
@@ -292,9 +293,39 @@ def test_much_smaller_export_is_refused(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "export.zip", dated(5, pages=40))
     listing(path)
     write_zip(path, dated(6, pages=10))
-    with pytest.raises(SourceUnavailable, match="has 10 pages, the last export had 40"):
+    with pytest.raises(SourceUnavailable, match="has 10 pages with a body, the last export had 40"):
         listing(path)
     assert len(listing(path, allow_fewer=True).items) == 10
+
+
+def test_export_whose_text_is_gone_is_refused(tmp_path: Path) -> None:
+    """The pages are there, and most would become empty; no page of it is listed."""
+    path = write_zip(tmp_path / "export.zip", dated(5, pages=40))
+    listing(path)
+    blank = [
+        HtmlPage(id=str(n), title=f"P{n}", body="<p>text</p>" if n < 4 else "<p> </p>") for n in range(1, 41)
+    ]
+    write_zip(path, html_files(blank, made="Jan 06, 2024 10:00"))
+    with opened(path) as snapshot, pytest.raises(SourceUnavailable, match="has 3 pages with text"):
+        next(iter(snapshot.items()))
+
+
+def test_export_without_bodies_is_refused(tmp_path: Path) -> None:
+    """Folders have none either, but a space is not made of folders."""
+    bare = [HtmlPage(id=str(n), title=f"P{n}", body="<p>text</p>" if n < 4 else None) for n in range(1, 21)]
+    with pytest.raises(ListingIncomplete, match="17 of the 20 pages"):
+        listing(write_zip(tmp_path / "export.zip", html_files(bare)))
+
+
+def test_narrower_settings_are_no_smaller_export(tmp_path: Path) -> None:
+    """The operator asked for fewer pages; what happens to the others is for the engine to hold."""
+    pages = [page(str(number), f"P{number}") for number in range(1, 21)]
+    label = obj("Label", "70", name="public") + obj(
+        "Labelling", "80", label=("Label", "70"), content=("Page", "3")
+    )
+    path = write_zip(tmp_path / "export.zip", {"entities.xml": entities(space(), *pages, label)})
+    assert len(listing(path).items) == 20
+    assert set(listing(path, labels={"include": ["public"]}).items) == {"3"}
 
 
 def test_somewhat_smaller_export_is_accepted(tmp_path: Path) -> None:
