@@ -150,6 +150,7 @@ class Workplace:
             capture_output=True,
             stdin=subprocess.DEVNULL,
             text=True,
+            errors="replace",
             timeout=60,
             check=False,
             **options,
