@@ -102,17 +102,13 @@ def judge(
         if still_empty:
             gone = _emptied(missing, hold, policy, now)
         return Verdict(deletes=tuple(gone), hold=hold)
-    # An approval is for the set that a person saw: it ends when the set turns out to be another one.
-    same = hold if hold is not None and hold.digest == digest else None
+    # An approval that does not fit now ends: what is held from here on is another question.
     waiting = Hold(
         kind=kind,
         count=len(missing),
         digest=digest,
         reason=reason,
         since=hold.since if hold is not None and hold.kind == kind else now,
-        approved=same.approved if same is not None else None,
-        approved_until=same.approved_until if same is not None else None,
-        approved_by=same.approved_by if same is not None else None,
     )
     return Verdict(hold=waiting, suspicious=reason if kind == "empty" else None)
 

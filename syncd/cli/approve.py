@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from syncd.cli.options import config_option
+from syncd.errors import ConfigError
 
 
 @click.command("approve")
@@ -30,6 +31,12 @@ def command(source: str, deletes: int, config_path: Path | None) -> None:
     loaded.source(source)
     now = SystemClock().now()
     with app.state_store(loaded, command="syncd approve") as store:
+        held = store.hold(source)
+        if held is not None and deletes < held.count:
+            raise ConfigError(
+                f"{held.count} pages of {source} are held, more than {deletes}: nothing was approved.\n"
+                f"'syncd plan {source}' names them. All of them may go, or none: --deletes {held.count}"
+            )
         hold = store.approve(source, count=deletes, by=getpass.getuser(), at=now, until=now + APPROVAL_LIFE_S)
     click.echo(f"approved: up to {deletes} of the {hold.count} held pages of {source} may go.")
     click.echo(f"next: syncd sync {source}")

@@ -92,10 +92,12 @@ def _tell_rest(outcome: Outcome) -> None:
             f"note: {report.missing} page(s) no longer listed; they go once another listing confirms it"
         )
     if outcome.hold is not None and report.result is not Result.FAILED:
-        _indented(
-            f"HELD: {outcome.hold.reason}. Nothing of it is deleted.\n"
-            f"to let them go: syncd approve {report.name} --deletes {outcome.hold.count}"
-        )
+        way_out = f"to let them go: syncd approve {report.name} --deletes {outcome.hold.count}"
+        if outcome.hold.approved is not None:
+            way_out = (
+                f"approved by {outcome.hold.approved_by}: they go once their absence has lasted long enough"
+            )
+        _indented(f"HELD: {outcome.hold.reason}. Nothing of it is deleted.\n{way_out}")
 
 
 def _indented(text: str) -> None:
