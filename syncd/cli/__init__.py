@@ -7,6 +7,7 @@ the table below holds what `syncd --help` prints and nothing else is imported fo
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -79,6 +80,10 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with the documented code; an expected error is never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Titles are in any language, terminals and log files are not.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
@@ -97,9 +102,8 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _complain("interrupted")
         return exit_codes.INTERRUPTED
-    except BrokenPipeError:
-        # The reader went away, as in `syncd pages | head`. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:
+        # So click ends when the reader goes away, as in `syncd pages | head`. That is no failure.
         return exit_codes.OK
     except SyncdError as error:
         _complain(str(error))
