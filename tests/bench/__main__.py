@@ -1,0 +1,106 @@
+"""Measure: `python -m tests.bench`. It prints one table; README.md says how to read it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import corpus, first, memory, profiles, quiet
+from tests.bench.figure import Figure, document, table, timed, verdict
+from tests.bench.intercom import intercom
+from tests.bench.place import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much is measured.
+
+    Attributes:
+        pages: small ones, in most rows.
+        limited: pages of the first run at Intercom's limit.
+        real: pages of 10 kB.
+        records: sizes of the sources for the memory of each page.
+    """
+
+    pages: int = 10_000
+    limited: int = 10_000
+    real: int = 1_500
+    records: tuple[int, int] = (10_000, 100_000)
+    rounds: int = 5
+
+
+QUICK = Size(pages=2_000, limited=4_500, real=400, records=(2_000, 12_000), rounds=3)
+
+
+def main() -> None:
+    """Measure what the command line asks for, and print it."""
+    asked = _arguments()
+    size = QUICK if asked.quick else Size()
+    with tempfile.TemporaryDirectory(prefix="syncd-bench-") as folder:
+        if asked.profile:
+            profiles.show(asked.profile, Path(folder), size.pages, asked.corpus)
+            return
+        figures = _measure(Path(folder), size, asked.corpus)
+    print(table(figures))
+    if asked.json is not None:
+        about = {
+            "quick": asked.quick,
+            "python": platform.python_version(),
+            "processors": os.cpu_count(),
+        }
+        asked.json.write_text(json.dumps(document(figures, **about), indent=1) + "\n", encoding="utf-8")
+    print(f"\n{verdict(figures)}")
+
+
+def _measure(home: Path, size: Size, given: Path | None) -> list[Figure]:
+    figures: list[Figure] = []
+
+    def step(name: str, work: Callable[[], list[Figure]]) -> None:
+        print(f"measuring: {name} ...", file=sys.stderr, end="", flush=True)
+        print(f" {timed(lambda: figures.extend(work())):.0f} s", file=sys.stderr, flush=True)
+
+    root = prepared(home / "small", size.pages, given)
+    with intercom() as server:
+        place = Place(home=home / "quiet", root=root, url=server.url)
+        print("preparing: a first run ...", file=sys.stderr, flush=True)
+        with quiet.settled(place) as service:
+            step("no change", lambda: quiet.no_change(place, service, server, rounds=size.rounds))
+        step("the command", lambda: quiet.command(place, rounds=size.rounds))
+        step("start", lambda: quiet.start(place, rounds=size.rounds))
+        with quiet.settled(place) as service:
+            step("1 % changed", lambda: quiet.few_changed(place, service, server, rounds=3))
+            step("new times", lambda: quiet.new_times(place, service, server, rounds=3))
+    limited = root if given is not None else prepared(home / "limited", size.limited, None)
+    step("first run at the limit", lambda: first.at_the_limit(limited, home / "throttled"))
+    step("first run, unthrottled", lambda: first.unthrottled(home / "real", pages=size.real, rounds=3))
+    step("memory", lambda: memory.many(home / "memory", size.records, rounds=size.rounds))
+    return figures
+
+
+def prepared(root: Path, pages: int, given: Path | None) -> Path:
+    """A corpus to work on: made, or copied."""
+    if given is None:
+        corpus.make(root, pages)
+    else:
+        corpus.copy(given, root)
+    return root
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer pages: under two minutes")
+    parser.add_argument("--corpus", type=Path, metavar="DIR", help="measure on a copy of this folder")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument("--profile", choices=profiles.ROWS, help="profile one row instead of measuring")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

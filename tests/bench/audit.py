@@ -1,0 +1,64 @@
+"""What a piece of work touches, counted by the interpreter and the database layer themselves."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, event
+
+
+@dataclass
+class Touched:
+    """Counts while a context lasts.
+
+    Attributes:
+        opened: times that a file of one of the given names was opened, in whatever way.
+        commits: transactions that wrote.
+    """
+
+    opened: int = 0
+    commits: int = 0
+
+
+class _Eye:
+    """Sees every opening in this process; the interpreter never lets go of an audit hook."""
+
+    def __init__(self) -> None:
+        self.names: frozenset[str] = frozenset()
+        self.touched = Touched()
+        sys.addaudithook(self._hear)
+
+    def _hear(self, name: str, arguments: tuple[object, ...]) -> None:
+        if name != "open" or not self.names:
+            return
+        # Files are opened relative to their folder's descriptor, so only the name is to be seen here.
+        path = arguments[0]
+        if isinstance(path, str | bytes | os.PathLike) and os.path.basename(os.fsdecode(path)) in self.names:
+            self.touched.opened += 1
+
+
+_eyes: list[_Eye] = []
+
+
+@contextmanager
+def watching(names: Collection[str]) -> Iterator[Touched]:
+    """Count while the context lasts; `names` are the base names of the files that matter."""
+    if not _eyes:
+        _eyes.append(_Eye())
+    (eye,) = _eyes
+    touched = eye.touched = Touched()
+
+    def committed(_: object) -> None:
+        touched.commits += 1
+
+    event.listen(Engine, "commit", committed)
+    eye.names = frozenset(names)
+    try:
+        yield touched
+    finally:
+        eye.names = frozenset()
+        event.remove(Engine, "commit", committed)
