@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 VALUES = {"syncd.errors", "syncd.model", "syncd.connector", "syncd.journal"}
 CORE = {"syncd.digest", "syncd.guards", "syncd.plan", "syncd.render"}
-FLOW = {"syncd.apply", "syncd.changes", "syncd.outcome", "syncd.survey", "syncd.sync"}
+FLOW = {"syncd.apply", "syncd.changes", "syncd.linking", "syncd.outcome", "syncd.survey", "syncd.sync"}
 ADAPTERS = {
     "syncd.clock",
     "syncd.config",
