@@ -188,8 +188,7 @@ class ExportSnapshot(Snapshot):
             reason = f"macro {name!r} has no text in the export and was left out on {_some(pages)}"
             yield Unlisted(f"macro:{name}", reason, True)
         if losing:
-            where = _some(losing)
-            reason = f"{lost_links} links lead to no page of the export and keep their text alone, on {where}"
+            reason = f"links to no page of the export keep their text alone: {lost_links}, on {_some(losing)}"
             yield Unlisted("export:links", reason, True)
         for note in (*self._passed_over, *export.notes):
             yield Unlisted(f"export:{note.partition(':')[0]}", note.partition(": ")[2] or note, True)
