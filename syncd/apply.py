@@ -146,6 +146,7 @@ class Upsert:
     page: Page
     content_hash: str
     links: tuple[tuple[str, str | None], ...]
+    aliases: tuple[str, ...] | None = None
 
     @property
     def action(self) -> Action:
@@ -163,6 +164,7 @@ class Same:
     task: Task
     version: str
     links: tuple[tuple[str, str | None], ...]
+    aliases: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,6 +392,7 @@ class Applier:
                         version=change.version,
                         rules=self._rules,
                         links=change.links,
+                        aliases=change.aliases,
                     )
                 )
                 self.tally.same += 1
@@ -429,6 +432,7 @@ class Applier:
                 title=page.title,
                 url=page.url,
                 links=change.links,
+                aliases=change.aliases,
                 action=change.action,
                 reason=change.task.reason,
                 hash_before=record.content_hash if record is not None else None,

@@ -13,10 +13,11 @@ from typing import NamedTuple
 from syncd.apply import Change, Failure, Same, Upsert
 from syncd.connector import Snapshot
 from syncd.digest import content_hash
-from syncd.errors import PageError
+from syncd.errors import PageError, RenderError
+from syncd.linking import Published
 from syncd.model import Document, Draft, Item, Page, RecordState
 from syncd.plan import Task
-from syncd.render.links import LinkIndex, finish
+from syncd.render.links import finish
 from syncd.survey import Run, Source, Survey
 
 READ_AHEAD = 32
@@ -40,7 +41,7 @@ async def changes(source: Source, run: Run, snapshot: Snapshot, survey: Survey) 
                 return
             if place % PREPARE == 0:
                 await run.crawl(snapshot.prepare, [task.item for task in tasks[place : place + PREPARE]])
-            ahead.append(asyncio.create_task(_change(source, run, snapshot, survey.index, task)))
+            ahead.append(asyncio.create_task(_change(source, run, snapshot, survey.published, task)))
             if len(ahead) >= READ_AHEAD:
                 yield await ahead.popleft()
         while ahead and not run.stop.is_set():
@@ -51,13 +52,14 @@ async def changes(source: Source, run: Run, snapshot: Snapshot, survey: Survey) 
         await asyncio.gather(*ahead, return_exceptions=True)
 
 
-async def _change(source: Source, run: Run, snapshot: Snapshot, index: LinkIndex, task: Task) -> Change:
+async def _change(source: Source, run: Run, snapshot: Snapshot, published: Published, task: Task) -> Change:
     try:
         document = await run.crawl(snapshot.read, task.item)
         draft = await run.renderer.render(document, source.rules)
+        made = page_of(source, task.item, document, draft, published)
     except PageError as error:
         return Failure(task=task, error=error)
-    made = page_of(source, task.item, document, draft, index)
+    aliases = published.aliases.get(task.item.external_id)
     digest = content_hash(made.page)
     record = task.record
     if (
@@ -65,7 +67,7 @@ async def _change(source: Source, run: Run, snapshot: Snapshot, index: LinkIndex
         and record.state in (RecordState.LIVE, RecordState.QUARANTINED)
         and record.content_hash == digest
     ):
-        return Same(task=task, version=document.version, links=made.links)
+        return Same(task=task, version=document.version, links=made.links, aliases=aliases)
     return Upsert(task=task, version=document.version, page=made.page, content_hash=digest, links=made.links)
 
 
@@ -76,10 +78,17 @@ class Made(NamedTuple):
     links: tuple[tuple[str, str | None], ...]
 
 
-def page_of(source: Source, item: Item, document: Document, draft: Draft, index: LinkIndex) -> Made:
-    """Put the links of a draft in, and all else that is sent with it."""
-    url = document.url or draft.url or source.url_of(item)
-    finished = finish(draft, url=url, index=index)
+def page_of(source: Source, item: Item, document: Document, draft: Draft, published: Published) -> Made:
+    """Put the links of a draft in, and all else that is sent with it.
+
+    Raises:
+        RenderError: it claims a URL that is none.
+    """
+    url = document.url or published.urls.get(item.external_id) or draft.url
+    if url is not None and not url.lower().startswith(("https://", "http://")):
+        # It would become a link that Fin shows to customers.
+        raise RenderError(f"{item.path}: its URL does not begin with https:// or http://")
+    finished = finish(draft, url=url, index=published.index)
     page = Page(
         external_id=document.external_id,
         title=draft.title,

@@ -84,6 +84,7 @@ class Snapshot(Protocol):
 
     def prepare(self, items: Sequence[Item]) -> None:
         """These items will be read next, in this order: the chance to fetch them in one go."""
+        return
 
     def read(self, item: Item) -> Document:
         """Read one item that `items` named.

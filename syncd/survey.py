@@ -19,11 +19,12 @@ from syncd.digest import key_of
 from syncd.errors import ListingIncomplete
 from syncd.guards import Candidate, Policy, Verdict, judge
 from syncd.journal import Hold, Standing
+from syncd.linking import READ_AHEAD_ITEMS, Published, publish, read_addresses, tells_address
 from syncd.model import Availability, Document, Draft, Item, Record, Unlisted
 from syncd.plan import Listing, Plan, make_listing, make_plan, refuse_lookalikes, with_links
 from syncd.render import Rules
+from syncd.render.addresses import Address
 from syncd.render.dialects import detect
-from syncd.render.links import LinkIndex
 from syncd.render.urls import page_url
 
 
@@ -88,9 +89,10 @@ class Source:
         dialect = detect(landmarks) if self.rules.dialect == "auto" else None
         return self if dialect is None else replace(self, rules=replace(self.rules, dialect=dialect))
 
-    def url_of(self, item: Item) -> str | None:
-        """Where a reader finds the item, as far as that is known without reading it."""
-        return item.url or page_url(self.page_url, item.path)
+    def url_of(self, item: Item, address: Address | None = None) -> str | None:
+        """Where a reader finds the item: by its origin, its own words, or the template, in this order."""
+        told = address.absolute if address is not None else None
+        return item.url or told or page_url(self.page_url, item.path, address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +139,11 @@ class Survey(Seen):
     """What follows from it.
 
     Attributes:
-        index: where each page that can be linked to is published.
+        published: where each page is, or will be, found by readers.
     """
 
     verdict: Verdict
-    index: LinkIndex
+    published: Published
 
 
 @asynccontextmanager
@@ -188,11 +190,13 @@ async def look(
     rows = sum(record.may_be_published for record in records.values()) if plan.missing or plan.tasks else 0
     seen = Seen(listing=listing, plan=plan, rows=rows, identity=identity)
     verdict = judge_missing(source, seen, standing=standing, hold=hold, now=now)
-    index = LinkIndex(())
+    published = Published()
     if plan.tasks or verdict.deletes:
-        index, linking = await _follow_links(source, run, listing, records, plan, verdict)
-        plan = with_links(plan, listing, records, linking)
-    return Survey(listing=listing, plan=plan, rows=rows, identity=identity, verdict=verdict, index=index)
+        published = await _publish(source, run, snapshot, seen, verdict, records)
+        plan = with_links(plan, listing, records, published.linking)
+    return Survey(
+        listing=listing, plan=plan, rows=rows, identity=identity, verdict=verdict, published=published
+    )
 
 
 def judge_missing(
@@ -237,41 +241,31 @@ def list_items(snapshot: Snapshot, *, stopped: Callable[[], bool] = lambda: Fals
     return replace(listing, broken=broken[0]) if broken else listing
 
 
-async def _follow_links(
+async def _publish(
     source: Source,
     run: Run,
-    listing: Listing,
-    records: Mapping[str, Record],
-    plan: Plan,
+    snapshot: Snapshot,
+    seen: Seen,
     verdict: Verdict,
-) -> tuple[LinkIndex, set[str]]:
-    """Index what can be linked to now, and find the pages with a link that leads elsewhere than before."""
-    known = await run.keep(run.store.urls, source.name)
-    planned = {task.item.external_id for task in plan.tasks}
-    deleted = {candidate.external_id for candidate in verdict.deletes}
-
-    def url_now(external_id: str, item: Item) -> str | None:
-        # What a page was published under may come from its own text, which no listing knows; as long as
-        # nothing speaks against it, it stays, or links would change to and fro with each edit of the page.
-        record = records.get(external_id)
-        if external_id in known and record is not None:
-            told = item.url is not None or record.rules != source.rules_key
-            if not (told and external_id in planned):
-                return known[external_id]
-        return source.url_of(item)
-
-    entries = [
-        (external_id, item.path, url_now(external_id, item)) for external_id, item in listing.items.items()
-    ]
-    # What is missing but not yet gone is still published, so links to it still lead somewhere.
-    entries += [
-        (external_id, external_id, known.get(external_id))
-        for external_id in records
-        if external_id not in listing.items and external_id not in deleted
-    ]
-    index = LinkIndex(entries)
-    pairs = await run.keep(run.store.links, source.name)
-    moved = {target for target, url in pairs if index.resolve(target) != url}
-    if not moved:
-        return index, set()
-    return index, await run.keep(run.store.linking, source.name, moved)
+    records: Mapping[str, Record],
+) -> Published:
+    """Read ahead where the changed documents say that they are published, and index all pages by it."""
+    items = [task.item for task in seen.plan.tasks]
+    ahead = [item for item in items if tells_address(item)]
+    addresses: dict[str, Address] = {}
+    for place in range(0, len(ahead), READ_AHEAD_ITEMS):
+        if run.stop.is_set():
+            break
+        some = ahead[place : place + READ_AHEAD_ITEMS]
+        addresses |= await run.crawl(read_addresses, snapshot, some, source.rules)
+    return await run.keep(
+        publish,
+        run.store,
+        source.name,
+        listing=seen.listing,
+        records=records,
+        deleted={candidate.external_id for candidate in verdict.deletes},
+        fresh={item.external_id: source.url_of(item, addresses.get(item.external_id)) for item in items},
+        aliases={external_id: address.aliases for external_id, address in addresses.items()},
+        url_of=source.url_of,
+    )

@@ -73,6 +73,8 @@ def _of_sources(path: str, source_name: str | None, config: Path | None) -> Page
 def _of_source(config: Config, settings: SourceConfig, path: str) -> Page | None:
     from syncd import app
     from syncd.changes import page_of
+    from syncd.linking import Published
+    from syncd.render.addresses import address_of
     from syncd.render.links import LinkIndex
     from syncd.survey import list_items
 
@@ -87,8 +89,11 @@ def _of_source(config: Config, settings: SourceConfig, path: str) -> Page | None
         document = snapshot.read(item)
         source = source.fitted_to(snapshot.landmarks)
     draft = asyncio.run(_render(document, source.rules))
-    index = LinkIndex((one.external_id, one.path, source.url_of(one)) for one in items.values())
-    return page_of(source, item, document, draft, index).page
+    published = Published(
+        urls={item.external_id: source.url_of(item, address_of(document, source.rules))},
+        index=LinkIndex((one.external_id, one.path, source.url_of(one)) for one in items.values()),
+    )
+    return page_of(source, item, document, draft, published).page
 
 
 def _below(root: object, base: Path, path: str) -> str | None:

@@ -1,0 +1,101 @@
+"""Where each page of a source is published, and which pages link to something that moved.
+
+A document may say in its front matter where it is published, so what changed is read ahead: a link to it
+has to be right in the same run, whichever of the two pages is rendered first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from syncd.apply import StateStore
+from syncd.connector import Snapshot
+from syncd.errors import ItemError
+from syncd.model import Item, Record
+from syncd.plan import Listing
+from syncd.render import Rules
+from syncd.render.addresses import Address, address_of
+from syncd.render.links import LinkIndex
+
+READ_AHEAD_ITEMS = 200
+"""Items that are announced and read in one go for their addresses."""
+
+_WITH_FRONT_MATTER = (".md", ".mdx", ".markdown", ".html", ".htm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """Where the pages of a source are published now.
+
+    Attributes:
+        urls: by external_id; None for a page without URL.
+        aliases: of the pages whose documents were read ahead, by external_id.
+        index: resolves the links to all of them.
+        linking: external ids of pages with a link that leads elsewhere than when they were sent.
+    """
+
+    urls: Mapping[str, str | None] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    index: LinkIndex = field(default_factory=lambda: LinkIndex(()))
+    linking: frozenset[str] = frozenset()
+
+
+def tells_address(item: Item) -> bool:
+    """Whether the item's own text may say where it is published."""
+    return item.url is None and item.path.lower().endswith(_WITH_FRONT_MATTER)
+
+
+def read_addresses(snapshot: Snapshot, items: Sequence[Item], rules: Rules) -> dict[str, Address]:
+    """Read where documents say that they are published. Blocking. One that cannot be read tells nothing."""
+    snapshot.prepare(items)
+    found: dict[str, Address] = {}
+    for item in items:
+        try:
+            found[item.external_id] = address_of(snapshot.read(item), rules)
+        except ItemError:
+            continue  # it fails when its turn comes, and keeps its place until then
+    return found
+
+
+def publish(
+    store: StateStore,
+    source: str,
+    *,
+    listing: Listing,
+    records: Mapping[str, Record],
+    deleted: Collection[str],
+    fresh: Mapping[str, str | None],
+    aliases: Mapping[str, tuple[str, ...]],
+    url_of: Callable[[Item], str | None],
+) -> Published:
+    """Put together where everything is published, and find the pages whose links lead elsewhere. Blocking.
+
+    Args:
+        deleted: external ids that go in this run.
+        fresh: URLs of the items that will be rendered, as their settings and documents tell now.
+        aliases: of those whose documents were read ahead.
+        url_of: the URL of an item that is not published and not looked at: readers may find it all the same.
+    """
+    known = store.urls(source)
+    urls = dict(fresh)
+    for external_id, item in listing.items.items():
+        if external_id not in urls:
+            urls[external_id] = known[external_id] if external_id in known else url_of(item)
+    entries = [(external_id, item.path, urls[external_id]) for external_id, item in listing.items.items()]
+    # What is missing but not yet gone is still published, so links to it still lead somewhere.
+    entries += [
+        (external_id, external_id, known.get(external_id))
+        for external_id in records
+        if external_id not in listing.items and external_id not in deleted
+    ]
+    old_aliases = (
+        (alias, external_id)
+        for alias, external_id in store.aliases(source)
+        if external_id not in aliases and external_id not in deleted
+    )
+    new_aliases = ((alias, external_id) for external_id, names in aliases.items() for alias in names)
+    index = LinkIndex(entries, [*old_aliases, *new_aliases])
+    moved = {target for target, url in store.links(source) if index.resolve(target) != url}
+    linking = frozenset(store.linking(source, moved)) if moved else frozenset()
+    return Published(urls=urls, aliases=aliases, index=index, linking=linking)
