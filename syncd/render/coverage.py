@@ -39,6 +39,7 @@ _MARKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\{%-?\s*comment\b.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL), " "),
     (re.compile(r"\{%(?:(?!\{%|%\}).)*%\}|\{\{[<%#](?:(?!\{\{|\}\}).)*\}\}", re.DOTALL), " "),
     (re.compile(r"\{\{[^{}\n]*\}\}"), " "),
+    (re.compile(r"!\[\[[^\[\]\n]*\]\]|\[\[[^\[\]|\n]*\|[^\[\]\n]*\]\]|%%(?:(?!%%).)*%%", re.DOTALL), " "),
     (re.compile(r":(?:material|octicons|fontawesome|simple)-[a-z0-9-]+:"), " "),
     (re.compile(r"\{[\w:+.-]+\}(`+)([^`<]*)(?:<[^`>]*>)?\1"), r" \2 "),
     (re.compile(r"<(?:inv|project|path|myst|xref|doc|wiki):[^<>]*>"), " "),

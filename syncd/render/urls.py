@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
+
+if TYPE_CHECKING:
+    from syncd.render.addresses import Address
 
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 _INDEX_STEMS = frozenset({"index", "_index", "readme"})
-
-
-class Address(Protocol):
-    """Where a site has a page; syncd.render.addresses.Address is the real one."""
-
-    @property
-    def path(self) -> str:
-        """The path on the site, without a leading slash; "" for the root."""
-        ...
 
 
 def check_template(template: str) -> None:

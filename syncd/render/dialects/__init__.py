@@ -40,13 +40,14 @@ _SIGNS = (
     ("config.toml", "hugo"),
 )
 _MARKS = (
-    (re.compile(r"^(?:!!! |\?\?\?\+? |=== \")", re.MULTILINE), "mkdocs"),
+    (re.compile(r"^[ \t]*(?:!!! |\?\?\?\+? |=== \")", re.MULTILINE), "mkdocs"),
     (re.compile(r"^(?:`{3,}|:{3,}|~{3,})\{[a-z]", re.MULTILINE), "myst"),
     (re.compile(r"\{\{[<%] "), "hugo"),
     (re.compile(r"\{\{#(?:rustdoc_)?include "), "mdbook"),
     (re.compile(r"^:::(?:image|row|column|zone|moniker)\b", re.MULTILINE), "docfx"),
     (re.compile(r"^:::+ ?[a-z]", re.MULTILINE), "docusaurus"),
-    (re.compile(r"\{% "), "jekyll"),
+    (re.compile(r"\A\s*import\b[^\"'\n]*\bfrom [\"'][^\"'\n]+[\"'];?\n"), "docusaurus"),
+    (re.compile(r"\{% |^\{: ?[.#]", re.MULTILINE), "jekyll"),
 )
 
 

@@ -34,10 +34,10 @@ def prepare(text: str, page: Page) -> str:
             page.left_out("include", name)
         return _LEFT_OUT.sub("", prose)
 
-    return outside_code("\n".join(_lines(text)), inline)
+    return outside_code("\n".join(_lines(text, page)), inline)
 
 
-def _lines(text: str) -> list[str]:
+def _lines(text: str, page: Page) -> list[str]:
     out: list[str] = []
     in_tabs = False
     for line, code in with_code(text.split("\n")):
@@ -52,7 +52,10 @@ def _lines(text: str) -> list[str]:
             in_tabs = False
             out.append(prefix.rstrip())
         elif (extension := _EXTENSION.match(head)) is not None:
-            shown = attributes(extension[2]).get("alt-text", "")
+            values = attributes(extension[2])
+            if extension[1] == "code":
+                page.left_out("code", values.get("source", ""))
+            shown = values.get("alt-text", "")
             out += [prefix.rstrip(), *([prefix + shown, prefix.rstrip()] if shown else [])]
         else:
             out.append(line)

@@ -13,7 +13,7 @@ _MODULE = re.compile(
     r"import\b[^\"']*\bfrom\s*[\"']"
     r"|export\s+(?:(?:const|let|var)\s[^=]*=|(?:async\s+)?function\b[^(]*\(|class\s[^{]*\{|default\s+[\w({]+\s*[;({=]|[{*])"
 )
-_IMPORT = re.compile(r"import\b[^\"']*[\"'][^\"'\s]+[\"'];?[ \t]*$")
+_IMPORT = re.compile(r"(?:import\b[^\"']*[\"'][^\"'\s]+[\"'];?[ \t]*)+$")
 
 
 def prepare(text: str, page: Page) -> str:

@@ -41,6 +41,8 @@ def prepare(text: str, page: Page) -> str:
 
 def link(target: str, shown: str) -> str:
     """Return a Markdown link to a page that is named and not located."""
+    if "://" in target:
+        return f"[{shown.strip()}](<{target.strip()}>)"
     name, _, fragment = target.partition("#")
     fragment = fragment.rpartition("#")[2].removeprefix("^")
     href = (f"wiki:{name.strip()}" if name.strip() else "") + (f"#{fragment}" if fragment else "")
