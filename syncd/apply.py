@@ -421,6 +421,8 @@ class Applier:
         except PageError as error:
             await self._park(page.external_id, change.version, error, unsure=_unsure(change.task))
             return
+        # Counted before: an entry that waits is committed even if this task is given up.
+        self.tally.sent(change.action)
         await self._journal.write(
             Sent(
                 external_id=page.external_id,
@@ -438,7 +440,6 @@ class Applier:
                 hash_before=record.content_hash if record is not None else None,
             )
         )
-        self.tally.sent(change.action)
 
     async def _delete_one(self, candidate: Candidate, page_id: str | None) -> None:
         external_id = candidate.external_id
@@ -465,8 +466,8 @@ class Applier:
         if external_id in self.withdrawn:
             # The item is still there: it stays out until it changes.
             entries.append(self._left_out(self.withdrawn[external_id]))
-        await self._journal.write(*entries)
         self.tally.deleted += 1
+        await self._journal.write(*entries)
         self._on_done(external_id)
 
     def _left_out(self, failure: Failure) -> Skipped:
