@@ -6,6 +6,7 @@ or, if it is busy then, by its own alarm.
 
 from __future__ import annotations
 
+import gc
 import pickle
 import resource
 import signal
@@ -20,6 +21,10 @@ from syncd.render.page import draft
 
 Answer = Draft | PageError | None
 """A draft, why there is none, or None: out of memory."""
+
+# A page makes some ten thousand objects that nearly all die without the collector, and its default is to
+# look for cycles after every 700.
+_COLLECT_EVERY = 50_000
 
 # A page needs about five Python frames for each level of nesting.
 _RECURSION_LIMIT = 10_000
@@ -76,6 +81,8 @@ def main() -> None:
     ):
         resource.setrlimit(limit, (value, value))
     sys.setrecursionlimit(_RECURSION_LIMIT)
+    gc.freeze()  # what is loaded stays for ever
+    gc.set_threshold(_COLLECT_EVERY)
     serve(sys.stdin.buffer, sys.stdout.buffer, time_limit_s)
 
 
