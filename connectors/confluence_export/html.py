@@ -38,26 +38,24 @@ from connectors.confluence_export.rendered import RenderedWriter
 from syncd.errors import ItemError, ListingIncomplete
 from syncd.model import Unlisted
 
-_TITLE = re.compile(rb'id="title-text"[^>]*>(.*?)</span>', re.DOTALL)
+_TITLE = re.compile(rb'id="title-text"[^<>]{0,200}>(.{0,5000}?)</span>', re.DOTALL)
 _FOLDER = "is a folder without a body"
-_CRUMBS = re.compile(rb'id="breadcrumbs".*?</ol>', re.DOTALL)
-_BASE = re.compile(rb'data-base-url="(https?://[^"]+)"')
-_METADATA = re.compile(rb'class="page-metadata">(.*?)</div>', re.DOTALL)
+_CRUMBS = re.compile(rb'id="breadcrumbs".{0,100000}?</ol>', re.DOTALL)
+_BASE = re.compile(rb'data-base-url="(https?://[^"]{1,300})"')
+_METADATA = re.compile(rb'class="page-metadata">(.{0,5000}?)</div>', re.DOTALL)
 _CONTROLS = bytes([*range(9), 11, 12, *range(14, 32)])
 # What moves between two exports of an unchanged page. A page that differs in other noise is only
 # cleaned again, and its version is a digest of what comes out.
 _NOISE = tuple(
-    (marker, re.compile(pattern, re.DOTALL))
+    (marker, re.compile(pattern))
     for marker, pattern in (
-        (b"<script", rb"<script\b.*?</script>"),
-        (b"<style", rb"<style\b.*?</style>"),
         (b"rbtoc", rb"rbtoc\d+"),
         (b"expander-", rb"expander-(?:control-|content-)?\d+"),
-        (b"data-linked-resource-", rb'data-linked-resource-(?:container-)?version="[^"]*"'),
-        (b"data-client-id", rb'data-client-id="[^"]*"'),
-        (b"data-unresolved", rb'data-unresolved-comment-count="[^"]*"'),
-        (b'="ap-', rb'="ap-[^"]+"'),
-        (b'="embedded-', rb'="embedded-[^"]+"'),
+        (b"data-linked-resource-", rb'data-linked-resource-(?:container-)?version="[^"]{0,40}"'),
+        (b"data-client-id", rb'data-client-id="[^"]{0,100}"'),
+        (b"data-unresolved", rb'data-unresolved-comment-count="[^"]{0,40}"'),
+        (b'="ap-', rb'="ap-[^"]{0,300}"'),
+        (b'="embedded-', rb'="embedded-[^"]{0,300}"'),
     )
 )
 
@@ -281,6 +279,8 @@ def _look(data: bytes, name: str) -> _File:
     title = _TITLE.search(data)
     shown = title[1].decode() if title else ""
     body = data[start : end if end > start else len(data)] if start >= 0 else b""
+    for tag in (b"script", b"style"):
+        body = _without(body, b"<" + tag, b"</" + tag + b">")
     for marker, pattern in _NOISE:
         if marker in body:
             body = pattern.sub(b"", body)
@@ -299,6 +299,20 @@ def _look(data: bytes, name: str) -> _File:
         has_body=start >= 0,
         changed=_changed(data),
     )
+
+
+def _without(data: bytes, opening: bytes, closing: bytes) -> bytes:
+    """Return data without the elements between these marks."""
+    parts = []
+    at = 0
+    while (start := data.find(opening, at)) >= 0:
+        end = data.find(closing, start)
+        if end < 0:
+            break
+        parts.append(data[at:start])
+        at = end + len(closing)
+    parts.append(data[at:])
+    return b"".join(parts)
 
 
 def _changed(data: bytes) -> str:

@@ -23,7 +23,6 @@ _WIDTHLESS = " \u200c\u200d"
 _BLANKS = re.compile(" {2,}")
 _BREAKS = re.compile(r"(?:\s*<br>\s*)+")
 TAG = re.compile(r"<[^>]*>")
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _NAMES = {
     "tick": "\u2705",
     "cross": "\u274c",
@@ -106,7 +105,7 @@ def picture(alt: str | None, file_name: str | None) -> str:
 def person(name: str) -> str:
     """Write a user's name; a mail address is none."""
     name = name.strip()
-    return "(user)" if not name or _ADDRESS.search(name) else text_of(name)
+    return "(user)" if not name or "@" in name else text_of(name)
 
 
 def emoticon(fallback: str | None, name: str | None, alt: str | None) -> str:

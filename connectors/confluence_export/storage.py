@@ -31,11 +31,9 @@ _OPENING = "<body " + " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAME
 
 # The exporter writes "]] >" for each "]]>" of a body, and a code block may hold "]] >" of its own: only
 # where the element closes, or a split section goes on, it is the end.
-_CDATA = re.compile(
-    r"<!\[CDATA\[(.*?)\]\] ?>(?=\s*(?:<!\[CDATA\[|</ac:(?:default-)?parameter|</ac:plain-text-))",
-    re.DOTALL,
-)
-_LAST_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\] ?>", re.DOTALL)
+_CDATA = "<![CDATA["
+_CDATA_END = re.compile(r"\]\] ?>(?=\s{0,9}(?:<!\[CDATA\[|</ac:(?:default-)?parameter|</ac:plain-text-))")
+_ANY_CDATA_END = re.compile(r"\]\] ?>")
 _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
 _REFERENCE = re.compile(r"&#(?:x([0-9A-Fa-f]+)|([0-9]+));")
 _BARE = re.compile(r"&(?!#?\w+;)")
@@ -82,11 +80,12 @@ def parse_storage(text: str) -> etree._Element:
     Raises:
         ItemError: it nests deeper than can be read without loss.
     """
+    text = _ILLEGAL.sub("", text)
+    if "data:" in text:
+        text = DATA_URI.sub(b"data:,", text.encode()).decode()
+    if len(text) > PARSED_BYTES:
+        raise ItemError(f"the page holds {len(text)} characters of markup, more than {PARSED_BYTES}")
     source = _repair(text)
-    if "data:" in source:
-        source = DATA_URI.sub(b"data:,", source.encode()).decode()
-    if len(source) > PARSED_BYTES:
-        raise ItemError(f"the page holds {len(source)} bytes of markup, more than {PARSED_BYTES}")
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
     )
@@ -102,10 +101,21 @@ def parse_storage(text: str) -> etree._Element:
     return body if body is not None else root
 
 
-def _repair(text: str) -> str:
-    def as_text(match: re.Match[str]) -> str:
-        return escape(match[1], quote=False)
+def _sections_as_text(text: str, ending: re.Pattern[str]) -> str:
+    """Write CDATA sections as escaped text, which every parser keeps."""
+    parts: list[str] = []
+    at = 0
+    while (start := text.find(_CDATA, at)) >= 0:
+        end = ending.search(text, start)
+        if end is None:
+            break
+        parts += (text[at:start], escape(text[start + len(_CDATA) : end.start()], quote=False))
+        at = end.end()
+    parts.append(text[at:])
+    return "".join(parts)
 
+
+def _repair(text: str) -> str:
     def named(match: re.Match[str]) -> str:
         name = match[1]
         if name in _XML_ENTITIES:
@@ -118,9 +128,7 @@ def _repair(text: str) -> str:
         fine = number in (9, 10, 13) or 32 <= number < 0xD800 or 0xE000 <= number < 0xFFFE or number > 0xFFFF
         return match[0] if fine and number < 0x110000 else ""
 
-    text = _ILLEGAL.sub("", text)
-    if "<![CDATA[" in text:
-        text = _LAST_CDATA.sub(as_text, _CDATA.sub(as_text, text))
+    text = _sections_as_text(_sections_as_text(text, _CDATA_END), _ANY_CDATA_END)
     return _BARE.sub("&amp;", _REFERENCE.sub(numbered, _ENTITY.sub(named, text)))
 
 

@@ -10,6 +10,8 @@ import re
 from html import escape
 from typing import NamedTuple
 
+from syncd.errors import ItemError
+
 _RAW = frozenset(("code", "noformat", "html", "style", "script", "javascript", "latex", "mathblock"))
 _PAIRED = frozenset(
     """
@@ -27,7 +29,7 @@ _ITEM = re.compile(r"\s*([*#-]+)\s+(.*)")
 _RULE = re.compile(r"\s*-{4,}\s*")
 _IMAGE = re.compile(r"(?<![\w!\\])!([^\s!|][^\n!|]*)(?:\|([^\n!]*))?!(?![\w!])")
 _LINK = re.compile(r"(?<!\\)\[([^\[\]\n]+)\]")
-_MONO = re.compile(r"(?<!\\)\{\{(.+?)\}\}")
+_MONO = re.compile(r"(?<!\\)\{\{(.{1,500}?)\}\}")
 _ESCAPE = re.compile(r"\\([{}\[\]*_?+^~!|#-])")
 _BREAK = re.compile(r"\\\\(?!\\)\s?")
 _ADDRESS = re.compile(
@@ -58,7 +60,7 @@ _SIGNS = (("*", "strong"), ("_", "em"), ("??", "em"), ("-", "del"), ("+", "u"))
 
 def _style(sign: str) -> re.Pattern[str]:
     mark, first = re.escape(sign), re.escape(sign[0])
-    return re.compile(rf"(?<![\w{first}\\]){mark}(?=\S)([^\n]{{0,2000}}?\S)(?<!\\){mark}(?![\w{first}])")
+    return re.compile(rf"(?<![\w{first}\\]){mark}(?=\S)([^\n]{{0,300}}?\S)(?<!\\){mark}(?![\w{first}])")
 
 
 _STYLES = (
@@ -66,6 +68,7 @@ _STYLES = (
     (re.compile(r"\^([^\s^]{1,200})\^"), "sup"),
     (re.compile(r"(?<![\w/])~([^\s~]{1,200})~"), "sub"),
 )
+_MOST_CHARACTERS = 500_000
 _DEEPEST_LIST = 30
 
 
@@ -77,7 +80,11 @@ class _Cut(NamedTuple):
 
 
 def to_storage(markup: str) -> str:
-    """Return a body in storage format."""
+    """Return a body in storage format; raises ItemError if it is longer than people write."""
+    if len(markup) > _MOST_CHARACTERS:
+        raise ItemError(
+            f"the page holds {len(markup)} characters of wiki markup, more than {_MOST_CHARACTERS}"
+        )
     text = markup.replace("\r\n", "\n").replace("\r", "\n").translate({0xE000: None, 0xE001: None})
     return _Page().blocks(text)
 
@@ -140,6 +147,7 @@ class _Page:
 
     def _take_macros(self, text: str) -> str:
         out: list[str] = []
+        endless: set[str] = set()
         at = 0
         while (found := _MACRO.search(text, at)) is not None:
             if text[found.start() - 1 : found.start()] == "{" and text[found.end() : found.end() + 1] == "}":
@@ -151,9 +159,11 @@ class _Page:
             name = found[1].lower()
             body: str | None = None
             at = found.end()
-            if name in _RAW or name in _PAIRED:
+            if (name in _RAW or name in _PAIRED) and found[1] not in endless:
                 closing = re.compile(r"(?<!\\)\{" + re.escape(found[1]) + r"\}").search(text, at)
-                if closing is not None:
+                if closing is None:
+                    endless.add(found[1])
+                else:
                     body = text[at : closing.start()]
                     at = closing.end()
             out.append(self._macro(name, found[2][1:], body))

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from syncd.errors import ItemError
+from syncd.errors import ItemError, SourceUnavailable
 from syncd.model import Item
 from tests.connectors.confluence_export.builders import (
     HtmlPage,
@@ -322,3 +323,32 @@ def test_deep_nesting_is_an_error_and_not_a_loss(tmp_path: Path) -> None:
         with pytest.raises(ItemError, match="nests deeper"):
             snapshot.read(items["1"])
         assert snapshot.read(items["5"]).body == "<p>Some text.</p>"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<script",
+        "<style",
+        'data-client-id="',
+        'data-base-url="http://',
+        '<a href="',
+        "<td>",
+        "<",
+        "<p>",
+        "<a><td>",
+    ],
+)
+def test_ugly_pages_end(tmp_path: Path, piece: str) -> None:
+    """A megabyte of marks without an end, in a page and in an index; the other pages are read."""
+    ugly = piece * (1_000_000 // len(piece))
+    files = html_files([HtmlPage(id="1", title="T", body=ugly), OTHER])
+    index = (
+        files["DOC/index.html"]
+        .replace(b"<th", ugly.encode() + b"<th")
+        .replace(b"<ul>", ugly.encode() + b"<ul>")
+    )
+    assert "5" in listing(write_folder(tmp_path / "a", files)).documents
+    path = write_folder(tmp_path / "b", {**files, "DOC/index.html": index})
+    with suppress(SourceUnavailable):
+        listing(path, cache=tmp_path / "c")

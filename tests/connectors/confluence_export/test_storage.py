@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from connectors.confluence_export.links import Target
@@ -323,3 +325,13 @@ def test_attachments_macro_lists_files() -> None:
         storage(macro("attachments"), files=["a.pdf", "b.png"]).html
         == "<ul><li>a.pdf</li><li>b.png</li></ul>"
     )
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<![CDATA[", "<![CDATA[]]", "]] >", "&", "&x", "<ac:link ", "<", "data:a/b,", "&#8;", "<p><ac:link/>"],
+)
+def test_ugly_bodies_end(piece: str) -> None:
+    """A megabyte of marks without an end: read, or refused for its depth."""
+    with suppress(ItemError):
+        storage(piece * (1_000_000 // len(piece)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.confluence_export.wiki import to_storage
+from syncd.errors import ItemError
 from tests.connectors.confluence_export.builders import storage
 
 
@@ -83,6 +84,15 @@ def test_raw_html_macro_is_dropped_and_reported() -> None:
     assert (cleaned.html, cleaned.dropped) == ("<p>a</p>", ("html",))
 
 
-def test_ugly_markup_ends_soon() -> None:
-    """Signs without an end on one long line."""
-    assert "x" in clean("*x _y -z +a ??b [c !d {{e " * 3000)
+@pytest.mark.parametrize(
+    "piece", ["*x _y -z ", "[c !d ", "{{e ", "{code:1} ", "{info:x}", "|a", "* x\n", "http://", "\\", "(/"]
+)
+def test_ugly_markup_ends(piece: str) -> None:
+    """Signs without an end, a hundred thousand characters of them on one line."""
+    storage(to_storage(piece * (100_000 // len(piece))))
+
+
+def test_endless_markup_is_refused() -> None:
+    """Nobody wrote it."""
+    with pytest.raises(ItemError, match="wiki markup"):
+        to_storage("word " * 200_000)
