@@ -326,15 +326,16 @@ class SourceConfig(Common):
         Annotated[
             str,
             Matching(
-                r"^https?://[^\s/@{}]+(/[^\s{}]*|/[^\s{}]*(\{(path|slug)\}[^\s{}]*)+)$",
-                "must be a URL with {path} (the file's path) or {slug} (the path without its extension)",
+                r"^https?://[^\s/@{}]+(/[^\s{}]*|/[^\s{}]*(\{(address|path|slug)\}[^\s{}]*)+)$",
+                "must be a URL with {address} (where the site's generator puts the page), {path} (the file's "
+                "path) or {slug} (the path without its extension)",
             ),
         ]
         | None
     ) = Field(
         default=None,
-        description="Where readers find a page: {path} is its path in the source, {slug} the path without "
-        "extension. Fin cites a page only if it has a URL.",
+        description="Where readers find a page: {address} is where the site's generator puts it, {path} its "
+        "path in the source, {slug} the path without extension. Fin cites a page only if it has a URL.",
         examples=["https://handbook.acme.com/{slug}"],
     )
     enabled: bool = Field(default=True, description="false: leave the source and its pages as they are.")

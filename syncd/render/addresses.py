@@ -35,6 +35,7 @@ _TELLING_KEYS = {
     "sidebar_position": "docusaurus",
 }
 _FORM = re.compile(r"(?:/index)?\.html\Z|(?<=.)/\Z")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
 
 
@@ -61,18 +62,19 @@ class _File(NamedTuple):
     folder: str
     stem: str
     matter: FrontMatter
+    body: str
 
     @classmethod
-    def of(cls, path: str, matter: FrontMatter) -> _File:
+    def of(cls, path: str, matter: FrontMatter, body: str) -> _File:
         folder, slash, name = path.rpartition("/")
         stem = name.rpartition(".")[0] or name
-        return cls(path, folder + slash, stem, matter)
+        return cls(path, folder + slash, stem, matter, body)
 
     def below(self, *roots: str) -> _File:
         """The file as seen from the first of these folders that it lies in."""
         for root in roots:
             if self.path.startswith(root):
-                return self.of(self.path.removeprefix(root), self.matter)
+                return self.of(self.path.removeprefix(root), self.matter, self.body)
         return self
 
     @property
@@ -92,11 +94,11 @@ def address_of(document: Document, rules: Rules) -> Address:
     """Return where the generator of `rules.dialect` publishes a document.
 
     "auto" is the same as "none", unless the document itself leaves no doubt. Reads no further than the
-    front matter, and never raises.
+    front matter, but for the labels of MyST, and never raises.
     """
     matter = FrontMatter() if document.media_type == "text/plain" else _matter(document.body)
     path = _clean(document.path).rstrip("/")
-    file = _File.of(path, matter)
+    file = _File.of(path, matter, document.body)
     dialect = _sure_dialect(file) if rules.dialect == "auto" else rules.dialect
     generator = _GENERATORS.get(dialect, _slug)
     if generator is not _slug and document.media_type != "text/markdown" and not matter.lines:
@@ -146,7 +148,7 @@ def _clean(place: str) -> str:
 
 def _told(value: str | None) -> str | None:
     """Read a place that front matter names, which is written as in a URL; None for a whole URL."""
-    if value is None or "://" in value:
+    if value is None or _SCHEME.match(value):
         return None
     return one_line(unquote(re.split("[?#]", value)[0])) or None
 
@@ -223,13 +225,17 @@ def _docusaurus(file: _File) -> _Places:
     name = _told(file.matter.text("id"))
     index_names = {"index", "readme", file.folder.rstrip("/").rpartition("/")[2].lower()}
     if slug is not None:
-        yield root + _clean(_joined(folder, slug))
+        place = _clean(_joined(folder, slug))
     elif file.stem.lower() in index_names:
-        yield root + folder
+        place = folder
     else:
-        yield root + folder + (name or _unnumbered(file.stem))
+        place = folder + (name or _unnumbered(file.stem))
+    yield root + place
     if name is not None:
         yield root + folder + name
+    if root in ("", "docs/"):
+        # Where there are versions, the folder without one is published there too.
+        yield "docs/next/" + place
 
 
 def _blog_slug(file: _File) -> str:
@@ -351,8 +357,13 @@ def _html(file: _File) -> _Places:
     yield f"{file.folder}{file.stem}.html"
 
 
+_LABEL = re.compile(r"^\(([^()\s][^()\r\n]*)\)=[ \t]*\r?$", re.MULTILINE)
+
+
 def _myst(file: _File) -> _Places:
-    return _html(file.below("docs/"))
+    """MyST-Parser 4: links name a page by any label in it, from whatever folder."""
+    yield from _html(file.below("docs/"))
+    yield from _LABEL.findall(file.body)
 
 
 def _docfx(file: _File) -> _Places:

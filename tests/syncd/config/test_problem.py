@@ -253,8 +253,9 @@ BAD = {
     ),
     "page_url with an unknown variable": (
         ONE % 'page_url: "https://docs.acme.com/{title}"',
-        "2:97: sources[0].page_url: must be a URL with {path} (the file's path) or {slug} (the path "
-        "without its extension), not 'https://docs.acme.com/{title}'",
+        "2:97: sources[0].page_url: must be a URL with {address} (where the site's generator puts the "
+        "page), {path} (the file's path) or {slug} (the path without its extension), not "
+        "'https://docs.acme.com/{title}'",
     ),
     "state that is no database": (
         "state: /var/lib/syncd.db\n" + ONE % "depth: 1",

@@ -90,6 +90,7 @@ GOOD = [
     with_source(),
     with_source(connector="mail", host="h", root="DROP"),
     with_source(enabled=False, page_url="https://a.acme.com/{slug}", schedule="0 * * * *", locale="en"),
+    with_source(page_url="https://a.acme.com/docs/{address}"),
     with_source(page_url="https://a.acme.com/fixed"),
     with_source(exclude=["a"], style="rich", depth=9, links=False),
     with_source(depth="${DEPTH:-4}", links="${LINKS:-true}", style="${STYLE:-rich}"),
