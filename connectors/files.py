@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.globs import Glob, compile_globs, fitting_glob
+from syncd.connector import NOT_LISTING
 from syncd.errors import ItemError
 
 # Never pages, whatever a configuration includes: version control, credentials.
@@ -82,6 +83,7 @@ class FileSettings(BaseModel):
         default=2_000_000,
         ge=1,
         le=100_000_000,
+        json_schema_extra=NOT_LISTING,
         description="A larger file is reported and keeps its last published version.",
     )
 

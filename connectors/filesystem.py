@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,6 +109,14 @@ class Folder(Snapshot):
         """Device and inode of the root: another volume mounted at the same path is another origin."""
         return self._identity
 
+    @property
+    def landmarks(self) -> Collection[str]:
+        """What lies at the root itself."""
+        try:
+            return os.listdir(self._descriptor)
+        except OSError:
+            return ()  # the listing will say so
+
     def items(self) -> Iterator[Item | Unlisted]:
         """Name every file that is to be a page.
 
@@ -142,9 +150,6 @@ class Folder(Snapshot):
             if gone:
                 raise SourceUnavailable(gone) from error
             raise ItemError(f"{item.path}: cannot read the file: {_reason(error)}") from error
-
-    def prepare(self, items: Sequence[Item]) -> None:
-        """Nothing can be fetched beforehand."""
 
     def _entries(self, folder: str, waiting: list[str]) -> Iterator[Item | Unlisted]:
         """List one folder, "" or "a/b/", and add those in it to `waiting`."""

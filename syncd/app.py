@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from syncd.clock import SystemClock, sleep
 from syncd.config.model import Config, SourceConfig
 from syncd.config.model import ImportSource as WantedSource
-from syncd.connector import Context
+from syncd.connector import NOT_LISTING, Context
 from syncd.digest import key_of
 from syncd.errors import ConfigError, SourceError, SourceMisconfigured, StateStoreError
 from syncd.guards import Policy
@@ -36,6 +36,8 @@ from syncd.sync import plan_source, sync_source
 from syncd.workers import Workers
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from syncd.intercom.http import HttpTransport
     from syncd.state.store import SqlStateStore
 
@@ -173,7 +175,7 @@ def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> S
             hold_above_pages=settings.deletions.hold_above.pages,
             hold_above_percent=settings.deletions.hold_above.percent,
         ),
-        fingerprint=key_of([settings.connector, settings.settings.model_dump(mode="json")]),
+        fingerprint=key_of([settings.connector, _listing(settings.settings)]),
         rules=rules,
         page_url=settings.page_url,
         locale=settings.locale,
@@ -202,6 +204,16 @@ async def find_import_source(
     if standing is not None and standing.import_source_id is not None and seen_as == wanted.url:
         return await known.get(standing.import_source_id)
     return await known.find_or_create(wanted.url, audience_ids=wanted.audience_ids)
+
+
+def _listing(settings: BaseModel) -> dict[str, object]:
+    """The connector's settings that decide which items there are."""
+    fields = type(settings).model_fields
+    return {
+        name: value
+        for name, value in settings.model_dump(mode="json").items()
+        if fields[name].json_schema_extra != NOT_LISTING
+    }
 
 
 def cache_folder(config: Config, name: str) -> Path:

@@ -14,9 +14,18 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from syncd.model import Document, Item, Unlisted
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+NOT_LISTING: Final[dict[str, JsonValue]] = {"x-listing": False}
+"""As a settings field's `json_schema_extra`: the field does not decide which items there are.
+
+Of all other fields a change means that what is missing then is out of scope, not deleted.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

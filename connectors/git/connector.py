@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -20,7 +20,7 @@ from connectors.files import FileSettings, Selection, check_size, decode, extern
 from connectors.git.address import Way, check_branch, check_root, is_loopback, way
 from connectors.git.command import Batch, Git, GitFailed, GitLimit
 from connectors.git.repository import Pin, Repository
-from syncd.connector import Connector, Context, Snapshot
+from syncd.connector import NOT_LISTING, Connector, Context, Snapshot
 from syncd.errors import ItemError, ListingIncomplete, SourceUnavailable
 from syncd.model import Document, Item, Unlisted
 
@@ -32,6 +32,7 @@ class GitSettings(FileSettings):
     """A branch of a Git repository whose files are the pages."""
 
     allow_local: bool = Field(
+        json_schema_extra=NOT_LISTING,
         default=False,
         description="Allow `url` to be a path, a bundle, or plain http to a loopback address.",
     )
@@ -48,31 +49,43 @@ class GitSettings(FileSettings):
         description="The folder of the repository that holds the pages, such as docs; else all of it.",
     )
     token: SecretStr | None = Field(
+        json_schema_extra=NOT_LISTING,
         default=None,
         description="For https: a token that may read the repository, as ${VARIABLE}.",
     )
     token_file: Path | None = Field(
+        json_schema_extra=NOT_LISTING,
         default=None,
         description="A file that holds the token, read at each run; relative to the configuration file.",
     )
     username: str = Field(
+        json_schema_extra=NOT_LISTING,
         default="x-access-token",
         pattern=r"^[^:\x00-\x20\x7f]+$",
         description="Sent with the token; GitHub and GitLab take any, Bitbucket wants x-token-auth.",
     )
     ssh_key: Path | None = Field(
+        json_schema_extra=NOT_LISTING,
         default=None,
         description="For ssh: the private key; else those that ssh finds by itself.",
     )
     known_hosts: Path | None = Field(
+        json_schema_extra=NOT_LISTING,
         default=None,
         description="For ssh: the file with the server's public key; else the user's own. Unknown: refused.",
     )
     time_limit_s: int = Field(
-        default=600, ge=1, le=86_400, description="Seconds that one git command may take."
+        json_schema_extra=NOT_LISTING,
+        default=600,
+        ge=1,
+        le=86_400,
+        description="Seconds that one git command may take.",
     )
     max_repository_bytes: int = Field(
-        default=5_000_000_000, ge=1_000_000, description="Size that the copy in the cache may grow to."
+        json_schema_extra=NOT_LISTING,
+        default=5_000_000_000,
+        ge=1_000_000,
+        description="Size that the copy in the cache may grow to.",
     )
 
     @field_validator("url")
@@ -195,6 +208,18 @@ class Commit(Snapshot):
     def identity(self) -> str:
         """The address of the repository."""
         return self._url
+
+    @property
+    def landmarks(self) -> Collection[str]:
+        """What lies at the root, and in the folders above it up to the repository's own."""
+        folders = self._settings.root.split("/") if self._settings.root else []
+        names: set[str] = set()
+        try:
+            for depth in range(len(folders), -1, -1):
+                names.update(self._repository.names(self._objects(), self._pin, "/".join(folders[:depth])))
+        except GitFailed:
+            self.close()  # the listing will say what is wrong
+        return names
 
     def items(self) -> Iterator[Item | Unlisted]:
         """Name every file of the commit that is to be a page.

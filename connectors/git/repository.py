@@ -50,6 +50,9 @@ _UNREACHABLE = re.compile(
 _NO_REF = re.compile(r"couldn't find remote ref|Couldn't find remote ref")
 _CANNOT_BE_PARTIAL = re.compile(r"shallow|filter|dumb http|depth", re.IGNORECASE)
 
+# A folder of more is none that a generator's settings lie in.
+_TREE_BYTES = 1_000_000
+
 
 class Pin(NamedTuple):
     """The commit that a run is about.
@@ -124,6 +127,24 @@ class Repository:
                 f"{self._folders(head.id, root)}; nothing was sent or deleted. Correct 'root'."
             )
         return Pin(head.id, tree.id, _committed(head.content))
+
+    def names(self, batch: Batch, pin: Pin, folder: str) -> list[str]:
+        """Names of what lies in a folder of the commit, "" for the outermost; none for one of many entries.
+
+        Raises:
+            GitFailed: the copy is damaged.
+        """
+        tree = batch.read(f"{pin.commit}:{folder}", most_bytes=_TREE_BYTES)
+        if tree is None or tree.content is None:
+            return []
+        # An entry is "mode name\0" and the bytes of an object id.
+        id_bytes = len(bytes.fromhex(tree.id))
+        names, place = [], 0
+        while place < len(tree.content):
+            end = tree.content.index(b"\0", place)
+            names.append(tree.content[place:end].partition(b" ")[2].decode("utf-8", "replace"))
+            place = end + 1 + id_bytes
+        return names
 
     def entries(self, tree: str) -> Iterator[tuple[str, str, bytes]]:
         """Give mode, object id and path of all that lies below a tree.

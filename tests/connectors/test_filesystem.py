@@ -359,6 +359,15 @@ class TestOpening:
         with connector(root).open() as snapshot:
             assert snapshot.identity != before
 
+    def test_landmarks_are_what_lies_at_the_root(self, tmp_path: Path) -> None:
+        """They tell the generator, whether they are pages or not."""
+        (tmp_path / "docs").mkdir()
+        (tmp_path / "mkdocs.yml").touch()
+        (tmp_path / "docs" / "a.md").touch()
+
+        with connector(tmp_path).open() as snapshot:
+            assert set(snapshot.landmarks) == {"docs", "mkdocs.yml"}
+
     def test_relative_root_starts_at_the_configuration(self, tmp_path: Path) -> None:
         """The folder in which the command was started plays no part."""
         write(tmp_path / "docs/a.md")

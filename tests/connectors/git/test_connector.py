@@ -103,6 +103,14 @@ class TestListing:
         assert ids(connector(tmp_path)) == ["a.md", "guides/b.md"]
         assert ids(connector(tmp_path, root="")) == ["docs/a.md", "docs/guides/b.md", "other/c.md"]
 
+    def test_landmarks_reach_up_to_the_repository(self, tmp_path: Path, origin: Origin) -> None:
+        """The generator's settings lie beside the folder of its pages as a rule."""
+        origin.commit({"mkdocs.yml": "site_name: x", "docs/a.md": "# A\n", "docs/sub/b.md": "# B\n"})
+
+        with connector(tmp_path).open() as snapshot:
+            assert {"mkdocs.yml", "docs", "a.md", "sub"} <= set(snapshot.landmarks)
+            assert "b.md" not in snapshot.landmarks
+
     def test_links_submodules_and_left_out_files_are_named(self, tmp_path: Path, origin: Origin) -> None:
         """None of them is published, least of all the path that stands in a link; all are visible."""
         origin.commit(
