@@ -12,6 +12,7 @@ from syncd.render.links import SELF
 from syncd.render.rules import Rules
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_UNREAD = re.compile(r"[\t\n\r]")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
 _KEPT_SCHEMES = frozenset({"mailto", "tel"})
 
@@ -44,7 +45,8 @@ class Targets:
     def _target(self, href: str) -> Link | str | None:
         if href in self._known:
             return Link(f"id:{self._known[href]}")
-        href = href.strip()
+        # Browsers read over these, so "java\nscript:" is a scheme.
+        href = _UNREAD.sub("", href.strip())
         place, _, fragment = href.partition("#")
         if place in self._known:
             return Link(f"id:{self._known[place]}", unquote(fragment))

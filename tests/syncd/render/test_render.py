@@ -227,6 +227,7 @@ def test_links_that_only_the_connector_understands() -> None:
         "http://169.254.169.254/latest",
         "https://user:secret@example.com/",
         "link:0",
+        "java&#10;script:alert(1)",
         "ftp://example.com",
         "http://[broken",
         "\\\\server\\share",

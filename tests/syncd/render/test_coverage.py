@@ -1,0 +1,43 @@
+"""The measure of how much of a source arrives."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncd.render.coverage import coverage
+from tests.builders import document, draft
+
+
+def test_nothing_is_missing_from_what_arrived() -> None:
+    """Front matter, comments, addresses and marks are no text."""
+    body = (
+        "---\ntitle: T\ndescription: nobody sees\n---\n# T\n\n"
+        "One [two](three.md) <b class='x'>four</b> ![five](six.png)\n"
+        "<!-- seven -->\n1. eight\n\n```js title=x\nnine()\n```\n\n[ten]: eleven.md\n"
+    )
+
+    measured = coverage(
+        document(body), draft("<p>one two four five</p><p>eight</p><pre>nine()</pre>", title="T")
+    )
+
+    assert (measured.share, measured.missing) == (1.0, ())
+
+
+def test_each_missing_word_is_named_as_often_as_it_is_missing() -> None:
+    """So that a person finds what was lost."""
+    measured = coverage(document("a b b c"), draft("<p>a b</p>", title=""))
+
+    assert (measured.share, measured.words, measured.missing) == (0.5, 4, ("b", "c"))
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "text/html", "text/markdown"])
+def test_a_page_without_words_is_covered(media_type: str) -> None:
+    """Nothing was lost of nothing."""
+    assert coverage(document("***", media_type=media_type), draft("", title="")).share == 1.0
+
+
+def test_html_is_read_without_what_is_hidden_in_it() -> None:
+    """Scripts and styles are no text."""
+    body = "<head><title>no</title></head><p>a</p><script>no</script><style>no</style><!-- no -->"
+
+    assert coverage(document(body, media_type="text/html"), draft("<p>a</p>")).missing == ()
