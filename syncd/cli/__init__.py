@@ -33,7 +33,7 @@ _COMMANDS = {
     "import-sources": ("import_sources", "List Intercom's Content Import Sources."),
     "db": ("db", "Look after the state store."),
     "config": ("config", "Validate, show or describe the configuration."),
-    "connectors": ("connectors", "List the installed connectors and their settings."),
+    "connectors": ("connectors", "List the installed connectors, or start a new one."),
     "sandbox": ("sandbox", "Run a local stand-in for Intercom's AI Content API."),
 }
 
