@@ -29,6 +29,7 @@ def reported(done: Done, code: int, *lines: str) -> None:
 
 
 def test_missing_config(workplace: Workplace) -> None:
+    """The file that was named is named back, with the command that writes one."""
     refused(
         workplace.process("sync", "-c", "nope.yaml"),
         2,
@@ -103,6 +104,7 @@ def test_bad_configuration(workplace: Workplace, spoil: Callable[[Workplace], An
 
 
 def test_unknown_connector(workplace: Workplace) -> None:
+    """A slip of the pen is recognised, and what is installed is listed."""
     workplace.configure(connector="filesytem")
 
     done = workplace.process("sync")
@@ -133,6 +135,7 @@ def test_refused_token(workplace: Workplace) -> None:
 
 
 def test_missing_root(workplace: Workplace) -> None:
+    """The folder is named as it was looked for, and nothing is sent."""
     workplace.configure(root="nowhere")
 
     reported(
@@ -198,6 +201,7 @@ def test_twin_of_a_published_page_changes_nothing(workplace: Workplace) -> None:
 
 
 def test_import_source_that_intercom_crawls_itself(workplace: Workplace) -> None:
+    """Its pages would be overwritten by the next crawl."""
     workplace.write(PAGE)
     crawled = workplace.running.workspace.add_source(
         url="https://crawled.example.com", sync_behavior="automatic", now=1.0
@@ -247,6 +251,7 @@ def test_state_of_a_newer_schema(workplace: Workplace) -> None:
 
 
 def test_port_that_is_taken(workplace: Workplace) -> None:
+    """Who has it cannot be told, another number can."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -262,6 +267,7 @@ def test_port_that_is_taken(workplace: Workplace) -> None:
     "arguments", [("sync", "nope"), ("plan", "nope"), ("approve", "nope", "--deletes", "3")]
 )
 def test_unknown_source(workplace: Workplace, arguments: tuple[str, ...]) -> None:
+    """No other source is run in its place."""
     refused(
         workplace.process(*arguments),
         2,
@@ -270,6 +276,7 @@ def test_unknown_source(workplace: Workplace, arguments: tuple[str, ...]) -> Non
 
 
 def test_unknown_run(workplace: Workplace) -> None:
+    """An empty table would look like a run that did nothing."""
     workplace.write(PAGE)
     workplace.sync()
 
@@ -277,6 +284,7 @@ def test_unknown_run(workplace: Workplace) -> None:
 
 
 def test_unknown_command(workplace: Workplace) -> None:
+    """The likeliest one is offered."""
     done = workplace.process("snyc")
 
     assert done.code == 2
