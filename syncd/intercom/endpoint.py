@@ -17,7 +17,18 @@ VERSION = "2.16"
 """The API version that syncd is written against; `Intercom-Version` is always sent."""
 
 PREVIEW = "Preview"
-"""The only version that lets a request set `ai_sales_agent_availability`."""
+"""The version that moves with Intercom's development."""
+
+
+def has_sales_agent(version: str) -> bool:
+    """Whether a request of this version may set `ai_sales_agent_availability`: 2.17 and later, and Preview.
+
+    What is documented of 2.17 is the update; its create is taken to be alike.
+    """
+    if version == PREVIEW:
+        return True
+    major, _, minor = version.partition(".")
+    return major.isdigit() and minor.isdigit() and (int(major), int(minor)) >= (2, 17)
 
 
 def base_url(region: str = "us", override: str | None = None) -> str:

@@ -21,7 +21,7 @@ from syncd.intercom.answers import (
     text_of,
     whole_number_of,
 )
-from syncd.intercom.endpoint import PREVIEW, VERSION
+from syncd.intercom.endpoint import VERSION, has_sales_agent
 from syncd.intercom.listing import rows
 from syncd.intercom.transport import Answer, Request, Transport, TransportFailed
 from syncd.model import Availability, Page, Receipt, RemotePage
@@ -139,10 +139,11 @@ class Pages:
             body["url"] = page.url
         flags = page.availability or (self._creation if create else None)
         if flags is not None:
+            sales = flags.ai_sales_agent if has_sales_agent(self._version) else None
             named = {
                 "ai_agent_availability": flags.ai_agent,
                 "ai_copilot_availability": flags.ai_copilot,
-                "ai_sales_agent_availability": flags.ai_sales_agent if self._version == PREVIEW else None,
+                "ai_sales_agent_availability": sales,
             }
             body.update({name: flag for name, flag in named.items() if flag is not None})
         return body

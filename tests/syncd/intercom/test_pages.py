@@ -94,6 +94,8 @@ async def test_body_has_every_required_field_and_the_url() -> None:
         (Availability(ai_agent=False), False, "2.16", {"ai_agent_availability": False}),
         (Availability(ai_agent=False), True, "2.16", {"ai_agent_availability": False}),
         (Availability(ai_sales_agent=True), False, PREVIEW, {"ai_sales_agent_availability": True}),
+        (Availability(ai_sales_agent=False), False, "2.17", {"ai_sales_agent_availability": False}),
+        (Availability(ai_sales_agent=True), False, "2.16", {}),
     ],
 )
 async def test_flags_are_sent_on_create_or_when_managed(
