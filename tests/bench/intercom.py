@@ -22,10 +22,11 @@ WINDOW_S = 10
 
 
 class Met(NamedTuple):
-    """One request as the sandbox saw it: Unix seconds, method, and status (0: the connection broke)."""
+    """One request as the sandbox saw it: Unix seconds, method, path, and status (0: the connection broke)."""
 
     at: float
     method: str
+    path: str
     status: int
 
 
@@ -67,7 +68,7 @@ class _Noted(ExchangeLog):
 
     def add(self, exchange: Exchange) -> None:
         status = 0 if exchange.answer is None else exchange.answer.status
-        self.met.append(Met(exchange.at, exchange.request.method, status))
+        self.met.append(Met(exchange.at, exchange.request.method, exchange.request.path, status))
 
 
 def _serve(pipe: Connection, rate_limit: int, latency_s: float) -> None:

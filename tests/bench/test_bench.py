@@ -63,11 +63,11 @@ def test_a_corpus_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
 def test_only_full_windows_count_for_the_allowance() -> None:
     """Neither the window in which a run began nor the one in which it ended could have been filled."""
     met = [
-        *(Met(8.0, "POST", 200) for _ in range(3)),
-        *(Met(10.0 + turn, "POST", 200) for turn in range(10)),
-        Met(15.0, "POST", 429),
-        *(Met(20.0 + turn, "POST", 200) for turn in range(5)),
-        Met(30.0, "POST", 200),
+        *(Met(8.0, "POST", "/p", 200) for _ in range(3)),
+        *(Met(10.0 + turn, "POST", "/p", 200) for turn in range(10)),
+        Met(15.0, "POST", "/p", 429),
+        *(Met(20.0 + turn, "POST", "/p", 200) for turn in range(5)),
+        Met(30.0, "POST", "/p", 200),
     ]
 
     assert first.used(met, limit=10) == [1.0, 0.5]
