@@ -17,46 +17,11 @@ from lxml import etree
 
 from syncd.errors import RenderError
 from syncd.render.characters import one_line, strip_invisible
+from syncd.render.elements import BLOCKS, CODE, FORMATS, GROUPS, LISTS, PLAIN, UNSEEN
 from syncd.render.rules import Rules
 from syncd.render.sanitize import HEADINGS
 from syncd.render.targets import Targets, matches
 
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# Elements whose text no reader sees, or that mean nothing outside a browser.
-_UNSEEN = _names("""
-    area audio base canvas col colgroup datalist embed frameset head link map meta meter nav noscript object
-    param progress rp script select source style template textarea title track video wbr
-""")
-# Elements that only group blocks.
-_GROUPS = _names("""
-    address article aside body center details dialog div fieldset figcaption figure footer form header hgroup
-    html legend main search section
-""")
-# Elements within a text that have no form of their own: no word ends at their edges.
-_PLAIN = _names("""
-    abbr acronym bdi bdo big button data font label nobr output rb rt rtc ruby small span time
-""")
-_FORMATS = {
-    **{name: name for name in _names("code del em ins kbd mark samp strong sub sup var")},
-    "b": "strong",
-    "i": "em",
-    "cite": "em",
-    "dfn": "em",
-    "tt": "code",
-    "s": "del",
-    "strike": "del",
-    "u": "ins",
-}
-_LISTS = {"ul": "ul", "menu": "ul", "dir": "ul", "ol": "ol"}
-_CODE = _names("pre listing xmp plaintext")
-_BLOCKS = frozenset(
-    {*_GROUPS, *_LISTS, *_CODE, *HEADINGS}
-    | _names("blockquote caption dd dl dt hr iframe li p summary table tbody td tfoot th thead tr")
-)
 _HIDING_STYLE = re.compile(
     r"display:none|visibility:(?:hidden|collapse)|(?:font-size|opacity):0*\.?0*(?:[a-z%]+)?(?:;|!|$)"
     r"|(?:left|right|top|text-indent):-\d{3,}"
@@ -173,7 +138,7 @@ class _Writer:
     def _list(self, node: Node) -> None:
         start = node.get("start", "")
         numbered = node.tag == "ol" and start.isdecimal() and start != "1"
-        self._wrap(_LISTS[node.tag], node, f' start="{int(start)}"' if numbered else "")
+        self._wrap(LISTS[node.tag], node, f' start="{int(start)}"' if numbered else "")
 
     def _rule(self, node: Node) -> None:
         self._piece("<hr>")
@@ -267,8 +232,8 @@ class _Writer:
         for child in node:
             tag = child.tag
             # A comment has a function for a tag.
-            if isinstance(tag, str) and tag not in _UNSEEN and not (child.attrib and _is_hidden(child)):
-                if self._inline and tag in _BLOCKS:
+            if isinstance(tag, str) and tag not in UNSEEN and not (child.attrib and _is_hidden(child)):
+                if self._inline and tag in BLOCKS:
                     self._apart(child)
                 else:
                     _WRITERS.get(tag, _Writer._foreign)(self, child)
@@ -332,7 +297,7 @@ class _Writer:
         if not self._inline and _holds_blocks(node):
             self._children(node)
         else:
-            self._formatted(node, _FORMATS[node.tag])
+            self._formatted(node, FORMATS[node.tag])
 
     def _formatted(self, node: Node, tag: str) -> None:
         if tag in self._formats:
@@ -412,11 +377,11 @@ class _Writer:
 
 
 _WRITERS: dict[str, Callable[[_Writer, Node], None]] = {
-    **dict.fromkeys(_GROUPS, _Writer.group),
-    **dict.fromkeys(_PLAIN, _Writer._children),
-    **dict.fromkeys(_FORMATS, _Writer._format),
-    **dict.fromkeys(_LISTS, _Writer._list),
-    **dict.fromkeys(_CODE, _Writer._code),
+    **dict.fromkeys(GROUPS, _Writer.group),
+    **dict.fromkeys(PLAIN, _Writer._children),
+    **dict.fromkeys(FORMATS, _Writer._format),
+    **dict.fromkeys(LISTS, _Writer._list),
+    **dict.fromkeys(CODE, _Writer._code),
     **dict.fromkeys(HEADINGS, _Writer._heading),
     **dict.fromkeys(
         ("blockquote", "dd", "dl", "li", "table", "tbody", "tfoot", "thead", "tr"), _Writer._block
@@ -446,13 +411,13 @@ def _is_hidden(node: Node) -> bool:
 
 
 def _holds_blocks(node: Node) -> bool:
-    return next(node.iterdescendants(*_BLOCKS), None) is not None
+    return next(node.iterdescendants(*BLOCKS), None) is not None
 
 
 def _preformatted(node: Node) -> str:
     parts = [node.text or ""]
     for child in node:
-        if isinstance(child.tag, str) and not (child.tag in _UNSEEN or _is_hidden(child)):
+        if isinstance(child.tag, str) and not (child.tag in UNSEEN or _is_hidden(child)):
             parts.append("\n" if child.tag == "br" else _preformatted(child))
         parts.append(child.tail or "")
     return "".join(parts)

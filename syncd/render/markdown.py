@@ -13,6 +13,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from mdit_py_plugins.deflist import deflist_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.gfm_autolink import gfm_autolink_plugin
 
@@ -20,6 +21,14 @@ from syncd.errors import RenderError
 from syncd.render import callouts, footnotes
 
 _INLINE_NESTING = 20
+# Code of which a reader sees the picture.
+_DRAWN = {
+    "math": "Formula",
+    "mermaid": "Diagram",
+    "plantuml": "Diagram",
+    "graphviz": "Diagram",
+    "dot": "Diagram",
+}
 _CODE_TITLE = re.compile(r"\btitle=(?:\"([^\"]+)\"|'([^']+)')")
 _LANGUAGE_END = re.compile(r"[\s,{:]")
 _ATTRIBUTES = re.compile(r"\{:?([^{}]*)\}[ \t]*$")
@@ -46,6 +55,9 @@ def _parser(nesting_limit: int, indented_code: bool) -> MarkdownIt:
     parser.use(gfm_autolink_plugin)
     parser.use(footnote_plugin, move_to_end=False)
     parser.use(deflist_plugin)
+    parser.use(dollarmath_plugin)
+    # A dollar within a line is a price or a variable far more often than a formula.
+    parser.disable("math_inline")
     parser.block.ruler.before("table", "depth", _depth_guard(nesting_limit))
     parser.core.ruler.before("block", "block_nesting", _set_nesting(nesting_limit + 100))
     parser.core.ruler.before("inline", "inline_nesting", _set_nesting(_INLINE_NESTING))
@@ -56,6 +68,8 @@ def _parser(nesting_limit: int, indented_code: bool) -> MarkdownIt:
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
     parser.add_render_rule("fence", _render_fence)
     parser.add_render_rule("code_block", _render_fence)
+    parser.add_render_rule("math_block", _render_formula)
+    parser.add_render_rule("math_block_label", _render_formula)
     callouts.add_rules(parser)
     footnotes.add_rules(parser)
     return parser
@@ -101,7 +115,16 @@ def _render_fence(
     language = _LANGUAGE_END.split(info, maxsplit=1)[0].rstrip("}")
     attribute = f' class="language-{escape(language)}"' if language else ""
     title = _CODE_TITLE.search(info)
-    label = (
-        f"<p><strong>{escape(title[1] or title[2], quote=False)}</strong></p>\n" if title is not None else ""
-    )
-    return f"{label}<pre><code{attribute}>{escape(token.content, quote=False)}</code></pre>\n"
+    shown = (title[1] or title[2]) if title is not None else _DRAWN.get(language, "")
+    return _labelled(shown) + f"<pre><code{attribute}>{escape(token.content, quote=False)}</code></pre>\n"
+
+
+def _render_formula(
+    renderer: object, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    content = escape(tokens[index].content.strip(), quote=False)
+    return _labelled(_DRAWN["math"]) + f'<pre><code class="language-math">{content}</code></pre>\n'
+
+
+def _labelled(text: str) -> str:
+    return f"<p><strong>{escape(text, quote=False)}</strong></p>\n" if text else ""

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Protocol
 
+from syncd.errors import RenderError
 from syncd.render.dialects.page import Page
 
 NAMES = ("docfx", "docusaurus", "github_wiki", "hugo", "jekyll", "mdbook", "mkdocs", "myst", "obsidian")
@@ -77,5 +78,7 @@ def prepare(name: str, text: str, page: Page) -> str:
     """Rewrite a text in this dialect into plain Markdown."""
     if name == "none":
         return text
+    if name not in NAMES:
+        raise RenderError(f"there is no dialect {name!r}; there are {', '.join(NAMES)}, none and auto")
     module: _Dialect = import_module(f"syncd.render.dialects.{name}")
     return module.prepare(text, page)

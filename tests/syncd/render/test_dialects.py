@@ -123,7 +123,10 @@ def test_mdbook() -> None:
             "```{code-block} python\n:linenos:\nx = 1\n```",
             '<pre><code class="language-python">x = 1</code></pre>',
         ),
-        ("```{math}\na^2\n```", '<pre><code class="language-math">a^2</code></pre>'),
+        (
+            "```{math}\na^2\n```",
+            '<p><strong>Formula</strong></p>\n<pre><code class="language-math">a^2</code></pre>',
+        ),
         ("```{figure} a.png\n:alt: A plan\n\nThe caption\n```", "<p>A plan</p>\n<p>The caption</p>"),
         ("```{toctree}\na\nb\n```\n\n(target)=\n% comment\ntext\n+++", "<p>text</p>"),
         (

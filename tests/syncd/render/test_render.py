@@ -35,6 +35,15 @@ def html_of(body: str, **values: object) -> str:
         ("```py title=x\na<b\n```", '<pre><code class="language-py">a&lt;b</code></pre>'),
         ("```rust,ignore\nx\n```", '<pre><code class="language-rust">x</code></pre>'),
         ("```{.sh .numbers}\nx\n```", '<pre><code class="language-sh">x</code></pre>'),
+        (
+            "$$\na_1 * b_2 * c\n$$",
+            '<p><strong>Formula</strong></p>\n<pre><code class="language-math">a_1 * b_2 * c</code></pre>',
+        ),
+        (
+            "```mermaid\nA-->B\n```",
+            '<p><strong>Diagram</strong></p>\n<pre><code class="language-mermaid">A--&gt;B</code></pre>',
+        ),
+        ("costs $5 or $HOME/$USER", "<p>costs $5 or $HOME/$USER</p>"),
         ("Term\n: meaning", "<dl>\n<dt>Term</dt>\n<dd>meaning</dd>\n</dl>"),
         ("## Two words! {#own .x}", '<h2 id="own">Two words!</h2>'),
         ("## Set {a} {b}", '<h2 id="set-a-b">Set {a} {b}</h2>'),
@@ -389,6 +398,12 @@ def test_a_page_that_grows_too_large_is_refused() -> None:
     """Intercom is never sent more than the limit."""
     with pytest.raises(RenderError, match="it gives 507 bytes of HTML; the limit is 506"):
         render(document("&" * 100 + " "), Rules(html_limit_bytes=506))
+
+
+def test_a_dialect_that_does_not_exist() -> None:
+    """The message names those that do."""
+    with pytest.raises(RenderError, match="no dialect 'rst'; there are docfx, docusaurus"):
+        render(document("x"), Rules(dialect="rst"))
 
 
 def test_other_media_types_are_refused() -> None:
