@@ -33,6 +33,7 @@ class Asked:
         self.folder = folder
         self.uses: dict[str, str] = {}
         self.targets: dict[str, str] = {}
+        self.includes = 0
         self._links = links
 
     def resolve(self, href: str, resource_id: str | None = None) -> Place:

@@ -106,7 +106,7 @@ class ConfluenceExport:
                 last one. Nothing of it was listed.
         """
         settings = self._settings
-        memory = Memory(self._context.cache, _fingerprint(settings))
+        memory = Memory(self._context.cache)
 
         def read(candidate: Candidate, stack: ExitStack) -> ExportSnapshot:
             return ExportSnapshot(settings, candidate, memory, stack)

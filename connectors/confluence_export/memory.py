@@ -49,20 +49,19 @@ class Facts(NamedTuple):
 class Memory:
     """The cache folder of one source."""
 
-    def __init__(self, folder: Path, key: str) -> None:
-        """Load what is there; versions made under another `key` are forgotten."""
+    def __init__(self, folder: Path) -> None:
+        """Load the facts of the last export; they are None if there is none."""
         self.folder = folder
-        self._key = f"{EDITION} {key}"
         self.facts = self._load_facts()
         self.scanned: dict[str, tuple[str, Any]] = {}
         self.known: dict[str, Known] = {}
         self._loaded: tuple[dict[str, tuple[str, Any]], dict[str, Known]] = ({}, {})
 
     def load_pages(self) -> None:
-        """Load what is known of single pages."""
+        """Load what is known of single pages; what another edition of the code made is forgotten."""
         data = self._load("pages.json")
         try:
-            if data.get("key") == self._key:
+            if data.get("edition") == EDITION:
                 self.scanned = {name: (row[0], row[1]) for name, row in data["scanned"].items()}
                 self.known = {
                     number: Known(row[0], row[1], row[2], tuple(row[3]), row[4])
@@ -76,7 +75,7 @@ class Memory:
         """Keep what is known of single pages, if anything is new."""
         if self._loaded == (self.scanned, self.known):
             return
-        self._save("pages.json", {"key": self._key, "scanned": self.scanned, "known": self.known})
+        self._save("pages.json", {"edition": EDITION, "scanned": self.scanned, "known": self.known})
 
     def save_facts(self, facts: Facts) -> None:
         """Remember an export as the last accepted one."""

@@ -338,10 +338,9 @@ class StorageWriter(Writer):
         if target is None or target.external_id in self.above or len(self.above) > 8:
             self.dropped.append(f"include of {title}")
             return Blocks([])
-        spent = sum(1 for question in self.asked.uses if question.startswith("include "))
-        if spent >= _MOST_INCLUDES:
+        self.asked.includes += 1
+        if self.asked.includes > _MOST_INCLUDES:
             raise ItemError(f"the page includes more than {_MOST_INCLUDES} others, directly or through them")
-        self.asked.uses[f"include {spent}"] = ""
         body = self.library.body(target.external_id)
         self.asked.uses[f"body {target.external_id}"] = body.digest
         root = parse_storage(body.text)

@@ -195,6 +195,29 @@ def test_renamed_target_moves_only_pages_that_show_its_title(tmp_path: Path) -> 
     assert second.documents["2"].body == '<p><a href="3">New</a></p>'
 
 
+def test_link_to_a_page_that_appears_moves_the_version(tmp_path: Path) -> None:
+    """The page itself is the same to the byte, and its link now leads somewhere."""
+    one = HtmlPage(id="1", title="One", body='<p><a href="Two_2.html">two</a></p>')
+    path = write_zip(tmp_path / "export.zip", html_files([one]))
+    first = listing(path)
+    second = listing(write_zip(path, html_files([one, HtmlPage(id="2", title="Two")])))
+    assert (first.documents["1"].body, second.documents["1"].body) == (
+        "<p>two</p>",
+        '<p><a href="2">two</a></p>',
+    )
+    assert first.items["1"].version != second.items["1"].version
+
+
+def test_host_that_is_named_later_moves_the_version(tmp_path: Path) -> None:
+    """The link was taken for one to another site."""
+    body = '<p><a href="https://wiki.acme.example/display/OTHER/Plan">plan</a></p>'
+    path = write_zip(tmp_path / "export.zip", html_files([HtmlPage(id="1", title="One", body=body)]))
+    first = listing(path)
+    second = listing(path, site_aliases=["wiki.acme.example"])
+    assert second.documents["1"].body == "<p>plan</p>"
+    assert first.items["1"].version != second.items["1"].version
+
+
 # --- which export ---------------------------------------------------------------------------------------
 
 

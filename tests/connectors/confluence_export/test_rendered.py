@@ -289,6 +289,15 @@ def test_errors_of_macros_are_not_text(tmp_path: Path) -> None:
     assert "gadget" in found.reason("macro:gadget")
 
 
+def test_jira_that_did_not_answer_is_reported(tmp_path: Path) -> None:
+    """What stands there is a message for editors."""
+    body = '<p>a</p><div class="jim-error-message"><p>Unable to locate Jira server</p></div>'
+    path = write_zip(tmp_path / "e.zip", html_files([HtmlPage(id="1", title="T", body=body)]))
+    found = listing(path)
+    assert found.documents["1"].body == "<p>a</p>"
+    assert "macro:jira" in found.unlisted
+
+
 def test_links_that_lose_their_target_are_counted(tmp_path: Path) -> None:
     """A bare private address says its page's title at least."""
     other = "https://acme.atlassian.net/wiki/spaces/OTHER/pages/77/The+Plan"
