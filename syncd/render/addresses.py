@@ -357,7 +357,7 @@ def _html(file: _File) -> _Places:
     yield f"{file.folder}{file.stem}.html"
 
 
-_LABEL = re.compile(r"^\(([^()\s][^()\r\n]*)\)=[ \t]*\r?$", re.MULTILINE)
+_LABEL = re.compile(r"^[ \t>]*\(([^()\s][^()\r\n]*)\)=[ \t]*\r?$", re.MULTILINE)
 
 
 def _myst(file: _File) -> _Places:

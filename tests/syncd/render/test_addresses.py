@@ -126,7 +126,7 @@ def test_aliases(dialect: str, path: str, matter: str, aliases: tuple[str, ...])
 
 def test_labels_of_myst_lead_to_their_page() -> None:
     """A reference target may stand anywhere in a MyST text, and only there it means anything."""
-    body = "(syntax/core)=\r\n# Core\n\n  (indented)=\n\n(units/length)=\n## Length\n"
+    body = "(syntax/core)=\r\n# Core\n\nno (label)=\n\n> (units/length)=\n> ## Length\n"
 
     assert address("myst", "a.md", body=body).aliases == ("/syntax/core", "/units/length")
     assert address("mkdocs", "a.md", body=body).aliases == ()
@@ -200,6 +200,11 @@ def test_front_matter_is_found_as_the_renderer_finds_it(body: str) -> None:
 def test_what_is_no_front_matter_decides_nothing(body: str) -> None:
     """The file's own name decides where the renderer finds no key."""
     assert address("jekyll", "a.md", body=body).path == "a.html"
+
+
+def test_half_a_surrogate_pair_spoils_nothing_else() -> None:
+    """Such a document is refused later, with a reason; its place must not stop the whole source."""
+    assert address("jekyll", "a.md", "title: \ud800\npermalink: /c/").path == "c/"
 
 
 @pytest.mark.parametrize(
