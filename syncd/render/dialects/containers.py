@@ -51,6 +51,11 @@ def _closes_itself(head: str) -> bool:
     return head.rstrip().endswith(":::")
 
 
+def division(prefix: str, head: str) -> tuple[list[str], list[str]]:
+    """Open any container as nothing but a group of blocks: its name is a style."""
+    return [prefix.rstrip()], [prefix.rstrip()]
+
+
 def callout(prefix: str, head: str) -> tuple[list[str], list[str]] | None:
     """Open any container as a callout: `note`, `note[Title]`, `note Title`, `note{title="Title"}`."""
     match = _OPENING.match(head)

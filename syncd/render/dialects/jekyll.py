@@ -25,6 +25,7 @@ _CALLOUT_LINE = re.compile(
 _HTML_BLOCK = re.compile(
     r"<(div|table|dl|ul|ol|section|p|tr|article|aside)\b(?![^>]*\bmarkdown=)", re.IGNORECASE
 )
+_AS_MARKDOWN = re.compile(r"<\w+[^<>]*\bmarkdown=[^<>]*>[ \t]*$")
 _TABLE_OF_CONTENTS = re.compile(r"^[*-][ \t]+.*\n\{:[ \t]*toc[^}\n]*\}[ \t]*$", re.MULTILINE)
 _ATTRIBUTES = substitute(r"(?<![ \t])[ \t]*\{:[^{}\n]*\}", lambda match: "", sign="{:")
 
@@ -91,6 +92,7 @@ def _with_whole_html(lines: list[str]) -> list[str]:
     out: list[str] = []
     name = ""
     depth = 0
+    text = False
     for line in lines:
         opening = _HTML_BLOCK.match(line) if not name else None
         if opening is not None:
@@ -98,10 +100,17 @@ def _with_whole_html(lines: list[str]) -> list[str]:
         if name:
             depth += len(re.findall(rf"<{name}\b", line, re.IGNORECASE))
             depth -= len(re.findall(rf"</{name}\b", line, re.IGNORECASE))
-            if line.strip():
+            if _AS_MARKDOWN.search(line):
+                text = True
+                out += [line.lstrip(), ""]
+            elif text:
+                # Text between tags stands as deep as they do, and is no code for that.
+                text = not line.lstrip().startswith("</")
+                out += [line.lstrip()] if text else ["", line.lstrip()]
+            elif line.strip():
                 out.append(line)
             if depth <= 0:
-                name, depth = "", 0
+                name, depth, text = "", 0, False
                 out.append("")
         else:
             out.append(line)

@@ -113,7 +113,7 @@ class _Directive(NamedTuple):
 def prepare(text: str, page: Page) -> str:
     """Directives become what they show, roles their text, targets and comments go."""
     text = "\n".join(_expanded(text.split("\n"), page))
-    text = containers.expand(text, containers.callout)
+    text = containers.expand(text, containers.division)
     substitutions = _substitutions(page)
 
     def value(match: re.Match[str]) -> str:

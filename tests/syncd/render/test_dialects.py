@@ -191,6 +191,7 @@ def test_hugo(body: str, html: str) -> None:
             "[x]({% link _docs/a.md %}) [y]({{ '/docs/b/' | relative_url }})",
             '<p><a href="link:0">x</a> <a href="link:1">y</a></p>',
         ),
+        ('<div class="x">\n  <p markdown="1">\n    a `b`\n  </p>\n</div>', "<p>a <code>b</code></p>"),
         ("{% if a %}\nb\n{% endif %}", "<p>b</p>"),
         ("## A {#x}\n{: .no_toc}\n\n* TOC\n{:toc}\n\nb", '<h2 id="x">A</h2>\n<p>b</p>'),
         (
