@@ -1,275 +1,28 @@
-"""What the engine needs of the outside, and how one change is carried out.
-
-The protocols stand here because the caller declares what it needs: syncd/intercom and syncd/state fit
-them by shape, and so do the fakes in syncd/testing.
-"""
+"""Apply: carry changes out, so that a kill at any moment loses nothing and repeats only what was under way."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
-from syncd.errors import EmptyPage, ItemError, PageError, PageUncertain, PageWithheld
+from syncd.change import Change, Failure, Same, Tally, Upsert
+from syncd.commits import Journal
+from syncd.errors import ItemError, PageError, PageUncertain
 from syncd.guards import Candidate
 from syncd.journal import (
     Deleted,
     Deleting,
     Entry,
     Failed,
-    Hold,
     Intent,
     Sent,
     Skipped,
-    Standing,
     Uncertain,
     Unchanged,
 )
-from syncd.model import Action, Page, Receipt, Record, RecordState, RemotePage, Report, Unlisted
+from syncd.model import Action, RecordState
 from syncd.plan import Task
-
-T = TypeVar("T")
-
-
-class Target(Protocol):
-    """One Content Import Source. A second call with the same arguments changes nothing."""
-
-    async def upsert(self, page: Page, *, create: bool) -> Receipt:
-        """Create or update a page; `create` sends the availability flags for a new one along.
-
-        Raises:
-            PageRejected: Intercom refuses this page.
-            PageUncertain: no valid answer; it may have been applied.
-            SourceError: no page can be sent now.
-        """
-        ...
-
-    async def delete(self, page_id: str, external_id: str) -> None:
-        """Delete a page; fine when it is already gone. Raises as `upsert` does."""
-        ...
-
-    def pages(self) -> AsyncIterator[RemotePage]:
-        """List what the import source holds now, of whatever origin."""
-        ...
-
-
-class StateStore(Protocol):
-    """What is remembered between runs. Plain blocking code; every write is one transaction.
-
-    All times are Unix seconds. All methods raise StateStoreError and nothing else.
-    """
-
-    def records(self, source: str) -> dict[str, Record]:
-        """All rows of a source but its tombstones, by external_id."""
-        ...
-
-    def unlisted(self, source: str, entries: Sequence[Unlisted]) -> None:
-        """Remember what the newest listing left out or could not see, in the place of what was before."""
-        ...
-
-    def standing(self, source: str) -> Standing:
-        """What is remembered of the source as a whole; an empty one for a source never seen."""
-        ...
-
-    def hold(self, source: str) -> Hold | None:
-        """The hold that is open, if any."""
-        ...
-
-    def links(self, source: str) -> Sequence[tuple[str, str | None]]:
-        """The distinct (target, URL it was resolved to) pairs of all the source's pages."""
-        ...
-
-    def linking(self, source: str, targets: Iterable[str]) -> set[str]:
-        """External ids of the pages that have a link to one of the targets."""
-        ...
-
-    def urls(self, source: str) -> Mapping[str, str | None]:
-        """external_id → URL of each page that was acknowledged."""
-        ...
-
-    def aliases(self, source: str) -> Sequence[tuple[str, str]]:
-        """(path on the site, external_id) for every other path under which links name a page."""
-        ...
-
-    def remote_digests(self, source: str) -> Mapping[str, str]:
-        """external_id → digest of what Intercom answered to the last acknowledged write."""
-        ...
-
-    def start(self, source: str, *, trigger: str, at: float) -> int:
-        """Open a run and return its number."""
-        ...
-
-    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> None:
-        """Make the entries true, all or none."""
-        ...
-
-    def finish(
-        self,
-        source: str,
-        run: int,
-        *,
-        report: Report,
-        standing: Standing,
-        hold: Hold | None,
-        revision: str | None,
-        at: float,
-    ) -> None:
-        """Close the run: its report, what is remembered of the source, and the hold as it stands now."""
-        ...
-
-
-class Lane(Protocol):
-    """Runs blocking code off the event loop, one call at a time, always in the same thread."""
-
-    async def __call__(self, call: Callable[..., T], /, *args: object, **kwargs: object) -> T: ...
-
-
-class Clock(Protocol):
-    """The two clocks; syncd/clock.py has the real ones."""
-
-    def now(self) -> float:
-        """Unix seconds."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds that never run backwards."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upsert:
-    """A page that has to be sent: it is new, or what would be sent differs from what was acknowledged."""
-
-    task: Task
-    version: str
-    page: Page
-    content_hash: str
-    links: tuple[tuple[str, str | None], ...]
-    aliases: tuple[str, ...] | None = None
-
-    @property
-    def action(self) -> Action:
-        """Whether Intercom is thought to have a page already."""
-        record = self.task.record
-        if record is None or record.page_id is None or record.state == RecordState.DELETING:
-            return Action.CREATE
-        return Action.UPDATE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Same:
-    """A page that came out as it was acknowledged."""
-
-    task: Task
-    version: str
-    links: tuple[tuple[str, str | None], ...]
-    aliases: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """An item that gave no page, and why."""
-
-    task: Task
-    error: PageError
-
-    @property
-    def leaves_out(self) -> bool:
-        """Whether there is nothing to publish and nothing published: no failure, then."""
-        return isinstance(self.error, EmptyPage | PageWithheld) and not self._is_published
-
-    @property
-    def withdraws(self) -> bool:
-        """Whether the document says that what is published must go."""
-        return isinstance(self.error, PageWithheld) and self._is_published
-
-    @property
-    def _is_published(self) -> bool:
-        return self.task.record is not None and self.task.record.may_be_published
-
-
-Change = Upsert | Same | Failure
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a run did so far."""
-
-    created: int = 0
-    updated: int = 0
-    same: int = 0
-    deleted: int = 0
-    failed: int = 0
-    skipped: int = 0
-    errors: list[tuple[str, str]] = field(default_factory=list)
-
-    def foresee(self, change: Change) -> None:
-        """Count what would become of a change if all goes well."""
-        match change:
-            case Upsert():
-                self.sent(change.action)
-            case Same():
-                self.same += 1
-            case Failure() if change.leaves_out:
-                self.skipped += 1
-            case Failure() if change.withdraws:
-                pass  # it will be deleted, or held
-            case Failure():
-                self.failure(change.task.item.external_id, change.error)
-
-    def sent(self, action: Action) -> None:
-        """Count a page that Intercom confirmed."""
-        if action is Action.CREATE:
-            self.created += 1
-        else:
-            self.updated += 1
-
-    def failure(self, external_id: str, error: PageError) -> None:
-        """Count a page that stays as it was."""
-        self.failed += 1
-        self.errors.append((external_id, str(error)))
-
-
-class Journal:
-    """Commits entries in groups: all that is waiting when the store is free goes into one transaction.
-
-    So one commit does not cost one page, and no entry waits for a timer.
-    """
-
-    def __init__(self, store: StateStore, lane: Lane, clock: Clock, source: str, run: int) -> None:
-        self._store = store
-        self._lane = lane
-        self._clock = clock
-        self._source = source
-        self._run = run
-        self._waiting: list[tuple[tuple[Entry, ...], asyncio.Future[None]]] = []
-        self._writer: asyncio.Task[None] | None = None
-
-    async def write(self, *entries: Entry) -> None:
-        """Return once the entries are committed. Raises the store's error if they could not be."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((entries, done))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._commit_all())
-        # The commit goes on even if this page's task is cancelled: it may hold other pages' entries.
-        await asyncio.shield(done)
-
-    async def _commit_all(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting, []
-            entries = [entry for waiting, _ in group for entry in waiting]
-            try:
-                await self._lane(self._store.write, self._source, self._run, entries, at=self._clock.now())
-            except Exception as error:  # also one that nobody foresaw: the pages wait for an answer
-                for _, done in group:
-                    if not done.done():
-                        done.set_exception(error)
-                        done.exception()  # a page that was cancelled meanwhile never asks
-                continue
-            for _, done in group:
-                if not done.done():
-                    done.set_result(None)
+from syncd.protocols import Target
 
 
 class Applier:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
-from syncd.apply import Change, Failure, Same, Upsert
+from syncd.change import Change, Failure, Same, Upsert
 from syncd.connector import Snapshot
 from syncd.digest import content_hash
 from syncd.errors import PageError, RenderError

@@ -17,7 +17,7 @@ PATIENCE_S = 1.0
 
 
 class ThreadLane:
-    """A syncd.apply.Lane with a thread of its own, which ends with the context.
+    """A syncd.protocols.Lane with a thread of its own, which ends with the context.
 
     Not a ThreadPoolExecutor: Python waits for the threads of those before it exits, and a fetch that hangs
     would keep a process from stopping in time. What is given up here may be given up anywhere, as when

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from syncd.apply import StateStore
 from syncd.connector import Snapshot
 from syncd.errors import ItemError
 from syncd.model import Item, Record
 from syncd.plan import Listing
+from syncd.protocols import StateStore
 from syncd.render import Rules
 from syncd.render.addresses import Address, address_of
 from syncd.render.links import LinkIndex

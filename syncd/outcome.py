@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from syncd.apply import Tally
+from syncd.change import Tally
 from syncd.journal import Hold, Standing
 from syncd.model import Report, Result
 from syncd.plan import Listing, Plan

@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from syncd.apply import Clock, Lane, StateStore, Target
 from syncd.connector import Connector, Snapshot
 from syncd.digest import key_of
 from syncd.errors import ListingIncomplete
@@ -22,6 +21,7 @@ from syncd.journal import Hold, Standing
 from syncd.linking import READ_AHEAD_ITEMS, Published, publish, read_addresses, tells_address
 from syncd.model import Availability, Document, Draft, Item, Record, Unlisted
 from syncd.plan import Listing, Plan, make_listing, make_plan, refuse_lookalikes, with_links
+from syncd.protocols import Clock, Lane, StateStore, Target
 from syncd.render import Rules
 from syncd.render.addresses import Address
 from syncd.render.dialects import detect

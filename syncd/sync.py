@@ -14,8 +14,10 @@ from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from syncd.apply import Applier, Failure, Journal, Target, Upsert
+from syncd.apply import Applier
+from syncd.change import Failure, Upsert
 from syncd.changes import changes
+from syncd.commits import Journal
 from syncd.connector import Snapshot
 from syncd.digest import set_digest
 from syncd.errors import SourceError, SourceUnavailable
@@ -24,6 +26,7 @@ from syncd.journal import Absent, Entry, Forgotten, Hold, Returned
 from syncd.model import Record, RecordState, Unlisted
 from syncd.outcome import Attempt, Operation, Outcome, sum_up
 from syncd.plan import Plan
+from syncd.protocols import Target
 from syncd.survey import Run, Source, Survey, judge_missing, look, opened
 
 STOP_GRACE_S = 5.0

@@ -13,7 +13,17 @@ ROOT = Path(__file__).resolve().parent.parent
 
 VALUES = {"syncd.errors", "syncd.model", "syncd.connector", "syncd.journal"}
 CORE = {"syncd.digest", "syncd.guards", "syncd.plan", "syncd.render"}
-FLOW = {"syncd.apply", "syncd.changes", "syncd.linking", "syncd.outcome", "syncd.survey", "syncd.sync"}
+FLOW = {
+    "syncd.apply",
+    "syncd.change",
+    "syncd.changes",
+    "syncd.commits",
+    "syncd.protocols",
+    "syncd.linking",
+    "syncd.outcome",
+    "syncd.survey",
+    "syncd.sync",
+}
 ADAPTERS = {
     "syncd.clock",
     "syncd.config",

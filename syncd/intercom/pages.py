@@ -57,7 +57,7 @@ class Pages:
         self._stopped: SourceError | None = None
 
     async def upsert(self, page: Page, *, create: bool) -> Receipt:
-        """Create or update a page; see syncd.apply.Target."""
+        """Create or update a page; see syncd.protocols.Target."""
         doing = f"page {page.external_id!r}"
         request = Request(method="POST", path=PATH, body=self._body(page, create=create))
         answer = await self._send(request, doing)
@@ -78,7 +78,7 @@ class Pages:
             raise self._uncertain(doing, error) from error
 
     async def delete(self, page_id: str, external_id: str) -> None:
-        """Delete a page; see syncd.apply.Target.
+        """Delete a page; see syncd.protocols.Target.
 
         The page is looked at first, since the id comes from a state that people can edit or restore:
         one that is not ours is refused.

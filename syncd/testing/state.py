@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from syncd.apply import StateStore
 from syncd.errors import ConfigError, StateStoreError
 from syncd.journal import (
     Absent,
@@ -27,6 +26,7 @@ from syncd.journal import (
     Unchanged,
 )
 from syncd.model import Action, Record, RecordState, Report, Result, Unlisted
+from syncd.protocols import StateStore
 from syncd.state.rows import Outcome, Row, fold, storable
 
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from syncd.apply import Target
 from syncd.digest import remote_digest
 from syncd.errors import PageError, PageRejected, SyncdError
 from syncd.model import Availability, Page, Receipt, RemotePage
+from syncd.protocols import Target
 
 
 class FakeTarget:

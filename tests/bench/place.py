@@ -25,7 +25,7 @@ from syncd.sync import sync_source
 from syncd.workers import Workers
 
 if TYPE_CHECKING:
-    from syncd.apply import Lane
+    from syncd.protocols import Lane
     from syncd.state.store import SqlStateStore
 
 T = TypeVar("T")

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from syncd.apply import Applier, Failure, Journal, Same, Upsert
+from syncd.apply import Applier
+from syncd.change import Failure, Same, Upsert
+from syncd.commits import Journal
 from syncd.errors import (
     CredentialsRefused,
     EmptyPage,

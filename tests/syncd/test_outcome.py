@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.apply import Tally
+from syncd.change import Tally
 from syncd.cli import exit_codes
 from syncd.errors import (
     ConfigError,

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from syncd.apply import StateStore
 from syncd.journal import (
     Absent,
     Deleted,
@@ -26,6 +25,7 @@ from syncd.journal import (
     Unchanged,
 )
 from syncd.model import Action
+from syncd.protocols import StateStore
 from syncd.state.rows import Outcome, Row
 from syncd.state.store import SqlStateStore
 from syncd.state.tables import outcomes, records

@@ -1,0 +1,103 @@
+"""What became of one item of the plan: a page to send, the page as it was, or a failure. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from syncd.errors import EmptyPage, PageError, PageWithheld
+from syncd.model import Action, Page, RecordState
+from syncd.plan import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upsert:
+    """A page that has to be sent: it is new, or what would be sent differs from what was acknowledged."""
+
+    task: Task
+    version: str
+    page: Page
+    content_hash: str
+    links: tuple[tuple[str, str | None], ...]
+    aliases: tuple[str, ...] | None = None
+
+    @property
+    def action(self) -> Action:
+        """Whether Intercom is thought to have a page already."""
+        record = self.task.record
+        if record is None or record.page_id is None or record.state == RecordState.DELETING:
+            return Action.CREATE
+        return Action.UPDATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Same:
+    """A page that came out as it was acknowledged."""
+
+    task: Task
+    version: str
+    links: tuple[tuple[str, str | None], ...]
+    aliases: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An item that gave no page, and why."""
+
+    task: Task
+    error: PageError
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether there is nothing to publish and nothing published: no failure, then."""
+        return isinstance(self.error, EmptyPage | PageWithheld) and not self._is_published
+
+    @property
+    def withdraws(self) -> bool:
+        """Whether the document says that what is published must go."""
+        return isinstance(self.error, PageWithheld) and self._is_published
+
+    @property
+    def _is_published(self) -> bool:
+        return self.task.record is not None and self.task.record.may_be_published
+
+
+Change = Upsert | Same | Failure
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did so far."""
+
+    created: int = 0
+    updated: int = 0
+    same: int = 0
+    deleted: int = 0
+    failed: int = 0
+    skipped: int = 0
+    errors: list[tuple[str, str]] = field(default_factory=list)
+
+    def foresee(self, change: Change) -> None:
+        """Count what would become of a change if all goes well."""
+        match change:
+            case Upsert():
+                self.sent(change.action)
+            case Same():
+                self.same += 1
+            case Failure() if change.leaves_out:
+                self.skipped += 1
+            case Failure() if change.withdraws:
+                pass  # it will be deleted, or held
+            case Failure():
+                self.failure(change.task.item.external_id, change.error)
+
+    def sent(self, action: Action) -> None:
+        """Count a page that Intercom confirmed."""
+        if action is Action.CREATE:
+            self.created += 1
+        else:
+            self.updated += 1
+
+    def failure(self, external_id: str, error: PageError) -> None:
+        """Count a page that stays as it was."""
+        self.failed += 1
+        self.errors.append((external_id, str(error)))

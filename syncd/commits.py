@@ -1,0 +1,49 @@
+"""Record: entries go to the state store in groups, each group one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+
+from syncd.journal import Entry
+from syncd.protocols import Clock, Lane, StateStore
+
+
+class Journal:
+    """Commits entries in groups: all that is waiting when the store is free goes into one transaction.
+
+    So one commit does not cost one page, and no entry waits for a timer.
+    """
+
+    def __init__(self, store: StateStore, lane: Lane, clock: Clock, source: str, run: int) -> None:
+        self._store = store
+        self._lane = lane
+        self._clock = clock
+        self._source = source
+        self._run = run
+        self._waiting: list[tuple[tuple[Entry, ...], asyncio.Future[None]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def write(self, *entries: Entry) -> None:
+        """Return once the entries are committed. Raises the store's error if they could not be."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entries, done))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._commit_all())
+        # The commit goes on even if this page's task is cancelled: it may hold other pages' entries.
+        await asyncio.shield(done)
+
+    async def _commit_all(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting, []
+            entries = [entry for waiting, _ in group for entry in waiting]
+            try:
+                await self._lane(self._store.write, self._source, self._run, entries, at=self._clock.now())
+            except Exception as error:  # also one that nobody foresaw: the pages wait for an answer
+                for _, done in group:
+                    if not done.done():
+                        done.set_exception(error)
+                        done.exception()  # a page that was cancelled meanwhile never asks
+                continue
+            for _, done in group:
+                if not done.done():
+                    done.set_result(None)

@@ -1,0 +1,120 @@
+"""What the engine needs of the outside.
+
+The one who calls declares what it needs: syncd/intercom, syncd/state and syncd/lanes fit these by shape,
+and so do the fakes in syncd/testing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from syncd.journal import Entry, Hold, Standing
+from syncd.model import Page, Receipt, Record, RemotePage, Report, Unlisted
+
+T = TypeVar("T")
+
+
+class Target(Protocol):
+    """One Content Import Source. A second call with the same arguments changes nothing."""
+
+    async def upsert(self, page: Page, *, create: bool) -> Receipt:
+        """Create or update a page; `create` sends the availability flags for a new one along.
+
+        Raises:
+            PageRejected: Intercom refuses this page.
+            PageUncertain: no valid answer; it may have been applied.
+            SourceError: no page can be sent now.
+        """
+        ...
+
+    async def delete(self, page_id: str, external_id: str) -> None:
+        """Delete a page; fine when it is already gone. Raises as `upsert` does."""
+        ...
+
+    def pages(self) -> AsyncIterator[RemotePage]:
+        """List what the import source holds now, of whatever origin."""
+        ...
+
+
+class StateStore(Protocol):
+    """What is remembered between runs. Plain blocking code; every write is one transaction.
+
+    All times are Unix seconds. All methods raise StateStoreError and nothing else.
+    """
+
+    def records(self, source: str) -> dict[str, Record]:
+        """All rows of a source but its tombstones, by external_id."""
+        ...
+
+    def unlisted(self, source: str, entries: Sequence[Unlisted]) -> None:
+        """Remember what the newest listing left out or could not see, in the place of what was before."""
+        ...
+
+    def standing(self, source: str) -> Standing:
+        """What is remembered of the source as a whole; an empty one for a source never seen."""
+        ...
+
+    def hold(self, source: str) -> Hold | None:
+        """The hold that is open, if any."""
+        ...
+
+    def links(self, source: str) -> Sequence[tuple[str, str | None]]:
+        """The distinct (target, URL it was resolved to) pairs of all the source's pages."""
+        ...
+
+    def linking(self, source: str, targets: Iterable[str]) -> set[str]:
+        """External ids of the pages that have a link to one of the targets."""
+        ...
+
+    def urls(self, source: str) -> Mapping[str, str | None]:
+        """external_id → URL of each page that was acknowledged."""
+        ...
+
+    def aliases(self, source: str) -> Sequence[tuple[str, str]]:
+        """(path on the site, external_id) for every other path under which links name a page."""
+        ...
+
+    def remote_digests(self, source: str) -> Mapping[str, str]:
+        """external_id → digest of what Intercom answered to the last acknowledged write."""
+        ...
+
+    def start(self, source: str, *, trigger: str, at: float) -> int:
+        """Open a run and return its number."""
+        ...
+
+    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> None:
+        """Make the entries true, all or none."""
+        ...
+
+    def finish(
+        self,
+        source: str,
+        run: int,
+        *,
+        report: Report,
+        standing: Standing,
+        hold: Hold | None,
+        revision: str | None,
+        at: float,
+    ) -> None:
+        """Close the run: its report, what is remembered of the source, and the hold as it stands now."""
+        ...
+
+
+class Lane(Protocol):
+    """Runs blocking code off the event loop, one call at a time, always in the same thread."""
+
+    async def __call__(self, call: Callable[..., T], /, *args: object, **kwargs: object) -> T: ...
+
+
+class Clock(Protocol):
+    """The two clocks; syncd/clock.py has the real ones."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+        ...
