@@ -234,8 +234,9 @@ class ExportSnapshot(Snapshot):
             version = version_of(page, cleaned) if cleaned.html else ""
             known = Known(digest, version, cleaned.uses, cleaned.dropped, cleaned.lost_links)
         except ItemError:
-            # It exists, so it is listed; reading it says what is wrong.
-            known = Known(digest, "failed-" + digest, {}, (), 0)
+            # It exists, so it is listed, and reading it says what is wrong. The fault may pass, so it is
+            # not remembered.
+            return Known(digest, "failed-" + digest, {}, (), 0)
         self._memory.known[page.external_id] = known
         return known
 
