@@ -1,4 +1,4 @@
-"""Apply: carry changes out, so that a kill at any moment loses nothing and repeats only what was under way."""
+"""Apply: carry changes out, so that a kill at any moment loses nothing, and little is sent twice."""
 
 from __future__ import annotations
 
