@@ -369,7 +369,7 @@ def _myst(file: _File) -> _Places:
 def _docfx(file: _File) -> _Places:
     yield from _html(file)
     uid = file.matter.text("uid")
-    if uid is not None:
+    if uid is not None and not uid.startswith("/"):
         yield XREF + uid
 
 

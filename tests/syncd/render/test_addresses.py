@@ -115,6 +115,7 @@ def test_place(dialect: str, path: str, matter: str, place: str) -> None:
         ("jekyll", "c.md", "redirect_from:\n- /docs/drafts/\n- old", ("/docs/drafts/", "/old")),
         ("hugo", "blog/a.md", "aliases: [/blog/2022/12/b/, c, ../d]", ("/blog/2022/12/b/", "/blog/c", "/d")),
         ("docfx", "a/b.md", "uid: System.String", ("xref:System.String",)),
+        ("docfx", "a/b.md", "uid: '//['", ()),
         ("obsidian", "a/b c.md", "aliases:\n- Old name", ("/a/b+c", "/Old name")),
         ("obsidian", "a/b.md", "aliases:\n- ?\npermalink: c", ("/c",)),
     ],
