@@ -28,6 +28,7 @@ _CHUNK_BYTES = 1 << 16
 _PROLOG_BYTES = 1 << 16
 _ILLEGAL = bytes([*range(9), 11, 12, *range(14, 32)])
 _ROOT = re.compile(rb"<[A-Za-z]")
+_COMMENT = re.compile(rb"<!--.*?-->|<\?.*?\?>", re.DOTALL)
 _DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _BETWEEN = re.compile(rb"[\s;]")
 _CONTENT = frozenset(("Page", "BlogPost", "Draft", ""))
@@ -84,6 +85,8 @@ def _objects(sieve: _Sieve, name: str) -> Iterator[etree._Element]:
             dtd_validation=False,
             remove_comments=True,
             remove_pis=True,
+            # Whatever it declares: in another encoding, a DTD would not look like one above.
+            encoding="utf-8",
             huge_tree=True,
         )
         root: etree._Element | None = None
@@ -154,16 +157,18 @@ class _Sieve:
         while len(head) < _PROLOG_BYTES:
             data = self._file.read(_CHUNK_BYTES)
             head += data
-            start = _ROOT.search(head)
-            if _DTD.search(head, 0, start.start() if start else len(head)):
+            if head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:4].count(0):
+                raise SourceUnavailable(f"{self._name} is not UTF-8. Give the export as Confluence made it.")
+            # A comment may quote anything; what stands in it is neither a root nor a DTD.
+            bare = _COMMENT.sub(b"", head)
+            start = _ROOT.search(bare)
+            if _DTD.search(bare, 0, start.start() if start else len(bare)):
                 raise SourceUnavailable(
                     f"{self._name} declares a document type (DTD); Confluence writes none. It was not read."
                 )
-            if head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:4].count(0):
-                raise SourceUnavailable(f"{self._name} is not UTF-8. Give the export as Confluence made it.")
             if start or not data:
-                break
-        return head
+                return head
+        raise SourceUnavailable(f"{self._name} does not begin like an export of Confluence. It was not read.")
 
     def _clean(self, data: bytes) -> bytes:
         clean = data.translate(None, _ILLEGAL)

@@ -47,12 +47,20 @@ def test_file_that_ends_early_is_refused(tmp_path: Path, cut: int) -> None:
         '<!DOCTYPE x [<!ENTITY % p SYSTEM "file:///etc/passwd"> %p;]>',
         '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>',
         "<!doctype x>",
+        "<!-- <a> --><!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>",
+        "<?x <a> ?><!DOCTYPE x>",
     ],
 )
 def test_any_dtd_is_refused_before_it_is_parsed(tmp_path: Path, head: str) -> None:
     """Billion laughs, blow-up, outside and parameter entities: Confluence writes none of them."""
     data = WHOLE.replace(b"<hibernate-generic", head.encode() + b"<hibernate-generic")
     refused(tmp_path, data, "DTD")
+
+
+def test_dtd_behind_a_long_preface_is_refused(tmp_path: Path) -> None:
+    """What is not looked at is not parsed."""
+    preface = b"<!--" + b" x" * 100_000 + b"--><!DOCTYPE x [<!ENTITY e 'x'>]>"
+    refused(tmp_path, WHOLE.replace(b"<hibernate-generic", preface + b"<hibernate-generic"), "does not begin")
 
 
 def test_entity_that_nobody_declared_is_refused(tmp_path: Path) -> None:
@@ -73,6 +81,14 @@ def test_other_encodings_are_refused(tmp_path: Path) -> None:
     """Confluence writes UTF-8."""
     refused(tmp_path, WHOLE.decode().replace("UTF-8", "UTF-16").encode("utf-16"), "not UTF-8")
     refused(tmp_path, WHOLE.replace(b"One", b"On\xff"), "breaks at line")
+
+
+def test_declared_encoding_hides_nothing(tmp_path: Path) -> None:
+    """In EBCDIC a DTD does not look like one; whatever is declared, the bytes are read as UTF-8."""
+    text = '<?xml version="1.0" encoding="cp037"?><!DOCTYPE x [<!ENTITY e "x">]><hibernate-generic/>'
+    refused(tmp_path, text.encode("cp037"), "not UTF-8|does not begin|breaks at line")
+    latin = entities(space(), page("1", "Über")).replace(b'encoding="UTF-8"', b'encoding="ISO-8859-1"')
+    assert listing(write_folder(tmp_path / "latin", {"entities.xml": latin})).documents["1"].title == "Über"
 
 
 def test_other_xml_is_refused(tmp_path: Path) -> None:
