@@ -42,6 +42,14 @@ def quote(label: str, *blocks: str) -> str:
         ("HTML\n\n*[HTML]: Hyper\n[TOC]", "<p>HTML</p>"),
         ('<div class="grid" markdown>\n- a\n</div>\nb', "<ul>\n<li>a</li>\n</ul>\n<p>b</p>"),
         ("/// warning | Mind\ntext\n///", "<p><strong>Warning: Mind</strong></p>\n<p>text</p>"),
+        (
+            "> ```\n> a\n\n!!! note\n    b",
+            "<blockquote>\n<pre><code>a</code></pre>\n</blockquote>\n" + quote("Note", "<p>b</p>"),
+        ),
+        (
+            "```\n!!! a\n        ```\n        ```\n!!! b\n```",
+            "<pre><code>!!! a\n        ```\n        ```\n!!! b</code></pre>",
+        ),
         ("```\n!!! note\n    a\n```", "<pre><code>!!! note\n    a</code></pre>"),
         (
             "  2.  a\n\n    ```\n    b\n    ```",

@@ -14,6 +14,8 @@ from syncd.render.sanitize import sanitize
 from tests.builders import document
 
 NASTY = [
+    "<dd><li><table>a<dd>b c<th><code><h2></code><em></blockquote>",
+    "<dd><div></summary><li></div><table>- a\n<dd>    </div>b\n<th><code></x-y><h2></code></b><em>",
     '<p onclick="x()">a<script>alert(1)</script></p>',
     "<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\"></noscript>a",
     "<svg><style><img src=x onerror=alert(1)></style></svg>a",
