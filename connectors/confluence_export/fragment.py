@@ -243,7 +243,12 @@ class Writer:
     def list(self, node: etree._Element, tag: str, depth: int) -> str:
         """Write a list; a list that stands between items belongs to the item before it."""
         items: list[str] = []
+        stray = node.text
         for child in node:
+            # Text between items belongs to the one before it, if it belongs anywhere.
+            if stray and (text := text_of(stray).strip()):
+                items[-1:] = [f"{items[-1]} {text}"] if items else [text]
+            stray = child.tail
             name = self.tag(child)
             if not name or name in DROPPED or is_hidden(child):
                 continue
@@ -257,6 +262,8 @@ class Writer:
             html = self.item(child, depth + 1)
             if html:
                 items.append(html)
+        if stray and (text := text_of(stray).strip()):
+            items[-1:] = [f"{items[-1]} {text}"] if items else [text]
         if not items:
             return ""
         start = node.get("start") or ""

@@ -90,7 +90,8 @@ def _code(writer: StorageWriter, node: etree._Element, depth: int) -> Special:
 
 def _panel(label: str) -> Handler:
     def write(writer: StorageWriter, node: etree._Element, depth: int) -> Special:
-        return callout(text_of(parameter(node, "title")) or label, _rich(writer, node, depth))
+        blocks = _rich(writer, node, depth)
+        return callout(text_of(parameter(node, "title")) or (label if blocks else ""), blocks)
 
     return write
 

@@ -64,7 +64,6 @@ _DROPPED = {
     "plugin-contributors": "",
     "space-details-macro": "",
     "like-button-container": "",
-    "ap-container": "Connect app",
     "vf-slide-viewer-macro": "view-file",
     "jim-error-message": "jira",
     "jim-error-message-table": "jira",
@@ -72,6 +71,7 @@ _DROPPED = {
 }
 _PLACEHOLDER = re.compile(r"\$item\w+")
 _FAILED_MACRO = re.compile(r"(?:Unknown macro: \{?|Error rendering macro ')([^}'\s]+)")
+_APP = re.compile(r"ap-([\w.-]+?)__")
 _BRUSH = re.compile(r"brush:\s*([\w+#-]+)")
 _NO_LANGUAGE = frozenset(("java", "text", "plain", "none", "textile"))
 _WAITING = re.compile(r"Getting issue details")
@@ -96,6 +96,7 @@ class RenderedWriter(Writer):
             "confluence-anchor-link": self._anchor,
             "error": self._error,
             "gallery": self._gallery,
+            "ap-container": self._app,
         }
 
     def find_anchors(self, root: etree._Element) -> None:
@@ -201,7 +202,8 @@ class RenderedWriter(Writer):
         title = next((child for child in node if "title" in (child.get("class") or "").split()), None)
         body = _child(node, "confluence-information-macro-body")
         named = _plain(tidy(self.inside(title, depth))) if title is not None else ""
-        return callout(named or label, self.blocks(body, depth) if body is not None else [])
+        blocks = self.blocks(body, depth) if body is not None else []
+        return callout(named or (label if blocks else ""), blocks)
 
     def _expand(self, node: etree._Element, depth: int) -> Special:
         control, content = _child(node, "expand-control"), _child(node, "expand-content")
@@ -236,6 +238,12 @@ class RenderedWriter(Writer):
             return None
         self.dropped.append(found[1])
         return "" if node.tag == "span" else Blocks([])
+
+    def _app(self, node: etree._Element, depth: int) -> Special:
+        # Its text is fetched by a script, which holds a signed token; only its name is in the export.
+        name = _APP.match(node.get("id") or "")
+        self.dropped.append(f"Connect app {name[1]}" if name else "Connect app")
+        return Blocks([])
 
     def _gallery(self, node: etree._Element, depth: int) -> Special:
         names = [self._image(each) for each in node.iter("img")]

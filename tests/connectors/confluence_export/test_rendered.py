@@ -163,14 +163,14 @@ def test_connect_app_never_tells_its_token(tmp_path: Path) -> None:
     """Its script holds a signed token and ids of people; the app is reported."""
     jwt = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJ4IjoieSJ9.c2ln"
     body = (
-        '<p>text</p><div class="ap-container" id="ap-x"><div class="ap-content"></div>'
+        '<p>text</p><div class="ap-container" id="ap-com.acme.charts__chart123"><div class="ap-content"></div>'
         f'<script class="ap-iframe-body-script">var data = {{"contextJwt": "{jwt}"}};</script></div>'
     )
     path = write_zip(tmp_path / "e.zip", html_files([HtmlPage(id="1", title="T", body=body)]))
     found = listing(path)
     assert found.documents["1"].body == "<p>text</p>"
     assert "eyJ" not in repr(found)
-    assert "Connect app" in found.reason("macro:Connect app")
+    assert found.unlisted["macro:Connect app com.acme.charts"].skipped
 
 
 def test_failed_macros_are_reported(tmp_path: Path) -> None:
@@ -252,6 +252,22 @@ def test_hidden_and_acting_elements_go(tmp_path: Path) -> None:
         "<iframe src='https://x.example'>e</iframe><!-- f --><noscript>g</noscript>"
     )
     assert html_body(tmp_path, body).body == "<p>a</p>"
+
+
+def test_text_between_list_items_stays(tmp_path: Path) -> None:
+    """Wrong markup, but a reader sees it."""
+    assert (
+        html_body(tmp_path, "<ul>one<li>two</li>three</ul>").body == "<ul><li>one</li><li>two three</li></ul>"
+    )
+
+
+def test_empty_panels_say_nothing(tmp_path: Path) -> None:
+    """A label without content would be a word that nobody wrote."""
+    macro = (
+        '<div class="confluence-information-macro confluence-information-macro-note">'
+        '<div class="confluence-information-macro-body"><p> </p></div></div>'
+    )
+    assert html_body(tmp_path, f"<p>a</p>{macro}").body == "<p>a</p>"
 
 
 def test_text_in_bare_blocks_becomes_paragraphs(tmp_path: Path) -> None:
