@@ -1,0 +1,1 @@
+"""What arrives of real documentation, measured with readers that know nothing of the renderer."""
