@@ -176,11 +176,15 @@ class _Sieve:
         return clean
 
     def _pass(self, data: bytes, *, last: bool) -> bytes:
-        self._object_cost += len(data) + _TAG_COST * data.count(b"<")
+        out = self._sift(data, last=last)
+        self._object_cost += len(out) + _TAG_COST * out.count(b"<")
         if self._object_cost > _OBJECT_COST:
             raise SourceUnavailable(
                 f"{self._name} holds an object of more than {_OBJECT_COST >> 20} MB; no exporter writes that."
             )
+        return out
+
+    def _sift(self, data: bytes, *, last: bool) -> bytes:
         # A mark may lie across two chunks: its first bytes wait for the next one.
         end = len(data) if last else max(0, len(data) - 8)
         if not self._cutting and self._text_bytes + end <= self._body_bytes:

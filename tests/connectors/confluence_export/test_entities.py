@@ -139,6 +139,14 @@ def test_bodies_are_cut_or_whole_wherever_they_lie(tmp_path: Path, seed: int) ->
             assert found[page_id] == (text, 0)
 
 
+def test_body_of_any_length_fails_alone(tmp_path: Path) -> None:
+    """What is cut away costs nothing."""
+    huge = obj("BodyContent", "5", body="x" * (120 << 20), content=("Page", "2"), bodyType="2")
+    data = entities(space(), page("1", "One"), huge, page("2", "Two", None))
+    found = listing(write_folder(tmp_path / "export", {"entities.xml": data}))
+    assert (set(found.documents), set(found.errors)) == ({"1"}, {"2"})
+
+
 def test_object_without_end_is_refused(tmp_path: Path) -> None:
     """A million elements in one object would fill the memory."""
     many = '<collection name="x">' + "<element/>" * 1_600_000 + "</collection>"
