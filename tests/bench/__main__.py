@@ -37,7 +37,7 @@ class Size:
 
 
 # Twice Intercom's limit and a little: at least one full window, whenever the run begins.
-QUICK = Size(pages=1_000, limited=3_400, real=200, records=(2_000, 12_000), rounds=3)
+QUICK = Size(pages=1_000, limited=3_400, real=400, records=(2_000, 12_000), rounds=3)
 
 
 def main() -> None:

@@ -65,6 +65,11 @@ class Edits:
         self._files = sorted(path for path in root.rglob("*.md") if path.is_file())
         self._spare = self._unlinked()
 
+    @property
+    def spare(self) -> int:
+        """How many pages can be removed without changing what another one says."""
+        return len(self._spare)
+
     def step(self, *, edited: int, added: int, removed: int) -> None:
         """Change that many pages, none of which another page links to."""
         self._steps += 1

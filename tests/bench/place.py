@@ -192,6 +192,7 @@ async def _here(call: Callable[..., T], /, *args: object, **kwargs: object) -> T
 
 
 def _good(report: Report) -> Report:
-    if report.result is not Result.OK:
+    # A folder that was given may have pages that cannot be rendered.
+    if report.result not in (Result.OK, Result.PARTIAL):
         raise SystemExit(f"a run that was to be measured ended as {report.result}: {report.error}")
     return report

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from syncd.cli import exit_codes
+
 _PROC = Path("/proc")
 _EVERY_S = 0.1
 _KILOBYTE = 1024
@@ -53,7 +55,7 @@ def spent(command: Sequence[str], *, environment: Mapping[str, str] | None = Non
     _, status, usage = os.wait4(process.pid, 0)
     wall_s = time.perf_counter() - began_s
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    if process.returncode not in (exit_codes.OK, exit_codes.PARTIAL):
         raise SystemExit(f"{' '.join(command[3:])} failed: {said.decode(errors='replace')}")
     return Spent(wall_s, usage.ru_utime + usage.ru_stime)
 
@@ -105,7 +107,7 @@ def imported(command: Sequence[str], environment: Mapping[str, str]) -> list[tup
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
     found: list[tuple[float, str]] = []
     for line in done.stderr.splitlines():
