@@ -89,8 +89,9 @@ class Link(NamedTuple):
     """One link of a page to another page of its source, before resolving.
 
     Attributes:
-        target: "path:guides/a.md" relative to the root, "id:123" for an external_id, or "site:/docs/a"
-            for a path on the published site. The key under which the link is remembered.
+        target: "path:guides/a.md" relative to the root, "id:123" for an external_id, "site:/docs/a" for a
+            path on the published site, or "wiki:Name". Several, one a line, where a link can be read in
+            several ways: the first that leads to a page counts. The key under which it is remembered.
         fragment: what follows "#", without it; "" for none.
     """
 

@@ -20,6 +20,8 @@ SELF = "self:"
 
 _PAGE_SUFFIXES = (".md", ".mdx", ".markdown", ".html", ".htm", ".txt")
 _INDEX_STEMS = ("index", "_index", "readme")
+# Authors write the file where they mean the page: "/guides/setup.md" on the site.
+_FILE_TAIL = re.compile(r"(?:/(?:_?index|readme))?\.(?:mdx?|markdown)\Z", re.IGNORECASE)
 _OPEN_LINK = re.compile(r'<a href="link:(\d+)">(.*?)</a>', re.DOTALL)
 
 
@@ -47,17 +49,27 @@ class LinkIndex:
             self._add_forms(path, url)
 
     def resolve(self, target: str) -> str | None:
-        """Return the URL of the page that a link target names; None if there is none."""
+        """Return the URL of the page that a link target names; None if there is none.
+
+        A target may hold several readings of one link, a line each; the first that names a page counts.
+        """
+        found = (self._read(reading) for reading in target.split("\n"))
+        return next((url for url in found if url is not None), None)
+
+    def _read(self, target: str) -> str | None:
         kind, _, name = target.partition(":")
         if kind == "id":
             return self._ids.get(name)
         if kind == "path":
-            return self._file(name) or self._site.get(_site_key("/" + name))
+            return self._file(name) or self._published("/" + name)
         if kind == "site":
-            return self._site.get(_site_key(name)) or self._file(unquote(name).strip("/"))
+            return self._published(name) or self._file(unquote(name).strip("/"))
         if kind == "wiki":
             return self._named(name)
         return None
+
+    def _published(self, place: str) -> str | None:
+        return self._site.get(_site_key(place)) or self._site.get(_site_key(_FILE_TAIL.sub("", place)))
 
     @cached_property
     def _site(self) -> dict[str, str]:

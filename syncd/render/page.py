@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from html import escape
-from urllib.parse import urlsplit
 
 from syncd.errors import EmptyPage, PageError, PageWithheld, RenderError
 from syncd.model import Document, Draft
 from syncd.render import dialects, front_matter
+from syncd.render.addresses import address_of
 from syncd.render.characters import normalise, one_line
 from syncd.render.dialects.page import Page
 from syncd.render.front_matter import FrontMatter
@@ -46,7 +46,8 @@ def _draft(document: Document, rules: Rules) -> Draft:
     dialect = _dialect(document, text, rules)
     source = Page(document.path, matter, list(matter.warnings))
     tree = parse(_html(document, text, dialect, source, rules))
-    targets = Targets(document.path, document.links, rules)
+    address = address_of(document, rules)
+    targets = Targets(document.path, document.links, rules, address)
     page = Canonical([], []) if tree is None else canonical(tree, targets, rules)
     if not _TAGS.sub("", "".join(page.pieces)).strip():
         raise EmptyPage("empty page: nothing in it would be seen by a reader")
@@ -56,7 +57,7 @@ def _draft(document: Document, rules: Rules) -> Draft:
     if size > rules.html_limit_bytes:
         raise RenderError(f"it gives {size:,} bytes of HTML; the limit is {rules.html_limit_bytes:,}")
     return Draft(
-        title=title, html=html, links=targets.links, url=_own_url(matter), warnings=tuple(source.warnings)
+        title=title, html=html, links=targets.links, url=address.absolute, warnings=tuple(source.warnings)
     )
 
 
@@ -132,11 +133,3 @@ def _without_title(page: Canonical, title: str) -> list[str]:
         return page.pieces
     rest = page.pieces[: first.position] + page.pieces[first.position + 1 :]
     return rest if "".join(rest).strip() else page.pieces
-
-
-def _own_url(matter: FrontMatter) -> str | None:
-    for key in ("canonical_url", "url"):
-        url = matter.text(key)
-        if url is not None and urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname:
-            return url
-    return None

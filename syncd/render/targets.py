@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from syncd.model import Link
+from syncd.render.addresses import Address
 from syncd.render.links import SELF
 from syncd.render.rules import Rules
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _UNREAD = re.compile(r"[\t\n\r]")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
+_SUFFIX = re.compile(r"\.(?:html?|mdx?|markdown)\Z", re.IGNORECASE)
+# Generators that leave a relative link without a file's suffix as it is: its base is the page's URL.
+_LEFT_TO_BROWSERS = frozenset({"docusaurus", "hugo", "jekyll"})
+# Docusaurus looks for a file there too; the labels of MyST know no folder.
+_READ_FROM_ROOT = frozenset({"docusaurus", "myst"})
 _KEPT_SCHEMES = frozenset({"mailto", "tel"})
 
 
 class Targets:
     """Reads the links of one document, and collects those that stay open."""
 
-    def __init__(self, path: str, known: Mapping[str, str], rules: Rules) -> None:
-        """Read links relative to `path`; `known` maps an href to the external_id that it names."""
+    def __init__(self, path: str, known: Mapping[str, str], rules: Rules, address: Address) -> None:
+        """Read links relative to `path`, and to the published `address` where they name no file; `known`
+        maps an href to the external_id that it names."""
         self._folder = path.rpartition("/")[0]
+        self._site_folder = address.path.rpartition("/")[0]
         self._known = known
         self._rules = rules
         self._numbers: dict[Link, int] = {}
@@ -72,7 +80,15 @@ class Targets:
             return None
         if path.startswith("/"):
             return Link("site:/" + _joined("", path), unquote(fragment))
-        return Link("path:" + _joined(self._folder, path), unquote(fragment))
+        return Link("\n".join(self._readings(path)), unquote(fragment))
+
+    def _readings(self, path: str) -> Iterator[str]:
+        """Yield what the path may name: a place on the site, a file beside this one, one from the root."""
+        if self._rules.dialect in _LEFT_TO_BROWSERS and not _SUFFIX.search(path):
+            yield "site:/" + _joined(self._site_folder, path)
+        yield "path:" + _joined(self._folder, path)
+        if self._rules.dialect in _READ_FROM_ROOT and self._folder and not path.startswith("."):
+            yield "path:" + _joined("", path)
 
     def public_url(self, url: str) -> str | None:
         """Return the URL, safely quoted; None if it is broken, holds a password or names a private host."""
