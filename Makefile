@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint types bench bench-quick lock build clean
+.PHONY: help demo test check fmt lint types bench bench-quick corpora lock build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench: $(VENV)/test ## measure speed and memory against what the machine can do
 
 bench-quick: $(VENV)/test ## the same on fewer pages, in under two minutes
 	$(BIN)/python -m tests.bench --quick
+
+corpora: $(VENV)/test ## measure what arrives of real documentation: tests/corpora.md
+	$(BIN)/python -m tests.corpora
 
 lock: $(VENV)/lint ## pin what a deployment installs, with hashes: deploy/requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -12,7 +12,9 @@ from lxml import html as lxml_html
 from syncd.model import Page
 
 _HEADING = re.compile(r"h[1-6]\Z")
-_INLINE = frozenset({"a", "b", "code", "del", "em", "i", "img", "ins", "kbd", "mark", "s", "strong", "sub", "sup", "u"})
+_INLINE = frozenset(
+    {"a", "b", "code", "del", "em", "i", "img", "ins", "kbd", "mark", "s", "strong", "sub", "sup", "u"}
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ class Arrived:
     @cached_property
     def acts(self) -> tuple[str, ...]:
         """Elements and attributes that do something, or load something."""
-        tags = [str(node.tag) for node in self._root.iter("script", "style", "form", "iframe", "img", "object")]
+        tags = [
+            str(node.tag) for node in self._root.iter("script", "style", "form", "iframe", "img", "object")
+        ]
         return (*tags, *(name for node in self._root.iter() for name in node.attrib if name.startswith("on")))
 
 

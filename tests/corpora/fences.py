@@ -11,7 +11,9 @@ _COLON = re.compile(r"^[ \t>]*:{3,}")
 _ROLE = re.compile(r"\{([\w:.+-]+)\}(.*)")
 _OPTION = re.compile(r"^[ \t>]*:[\w-]+:(?:[ \t].*)?$")
 # Directives of Sphinx whose content is code, or nothing that is shown where it stands.
-CODE = frozenset({"code", "code-block", "code-cell", "sourcecode", "literalinclude", "math", "parsed-literal"})
+CODE = frozenset(
+    {"code", "code-block", "code-cell", "sourcecode", "literalinclude", "math", "parsed-literal"}
+)
 UNSEEN = frozenset({"toctree", "raw", "eval-rst", "include", "only", "mermaid", "contents", "highlight"})
 
 
@@ -74,7 +76,11 @@ def parts(text: str, *, directives: bool = False, rust: bool = False) -> Parts:
             nested.append(match[2])
             prose += ["", role[2], ""]
         else:
-            kind = role[1] if role is not None else ("rust" if rust and match[3].startswith("rust") else "")
+            kind = role[1] if role is not None else ""
+            if rust and match[3].startswith("rust"):
+                kind = "rust"
+            elif match[3].startswith("mdx-code-block"):
+                kind = "raw"  # run by Docusaurus, not shown
             fence = _Open(match[2], len(match[1].expandtabs(4)), match[1].count(">"), kind, [])
             prose += [re.sub(r"[-*+]|\d+[.)]", " ", match[1]), ""]
     if fence is not None:
@@ -94,6 +100,9 @@ def _close(fence: _Open, code: list[str], unseen: list[str]) -> None:
     if fence.kind == "rust":
         lines = [line for line in lines if not re.match(r"[ \t>]*#(?:[ \t]|$)", line)]
     elif fence.kind:
-        while lines and (_OPTION.match(lines[0]) or not lines[0].strip()):
+        if lines and lines[0].strip() == "---" and "---" in (line.strip() for line in lines[1:]):
+            lines = lines[1:]
+            lines = lines[[line.strip() for line in lines].index("---") + 1 :]
+        while lines and (re.match(r"[ \t>]*:(?:[\w-]+:)?(?:[ \t]|$)", lines[0]) or not lines[0].strip()):
             lines = lines[1:]
     code.append("\n".join(lines))

@@ -22,7 +22,10 @@ def texts(sample: Sample, folder: Path) -> dict[str, str]:
             ["git", "clone", "--quiet", "--bare", str(sample.path), str(folder)], check=True, timeout=60
         )
     packed = subprocess.run(
-        ["git", "-C", str(folder), "archive", f"main:{sample.root}"], check=True, capture_output=True, timeout=60
+        ["git", "-C", str(folder), "archive", f"main:{sample.root}"],
+        check=True,
+        capture_output=True,
+        timeout=60,
     ).stdout
     found: dict[str, str] = {}
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:

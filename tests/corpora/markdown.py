@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
+from itertools import pairwise
 from typing import NamedTuple
 
 from tests.corpora.expected import Original
@@ -24,16 +25,27 @@ _UNSEEN = re.compile(
 )
 _IMPORT = re.compile(r"^(?:import|export)\s.*?(?:\n[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _DEFINITION = re.compile(
-    r"^[ \t>]*\[([^\]^\n]+)\]:[ \t]*\n?[ \t]*(?:<([^>\n]*)>|(\S+))(?:[ \t]*\n?[ \t]*(?:\"[^\"]*\"|'[^']*'|\([^)]*\)))?[ \t]*$",
+    r"^[ \t>]*\[([^\]^\n]+)\]:[ \t]*\n?[ \t]*(?:<([^>\n]*)>|(\S+))"
+    r"(?:[ \t]*\n?[ \t]*(?:\"[^\"]*\"|'[^']*'|\([^)]*\)))?[ \t]*$",
     re.MULTILINE,
 )
-_SPAN = re.compile(r"(?<!`)(`+)(?!`)((?:(?!\n[ \t]*\n).)*?)(?<!`)\1(?!`)", re.DOTALL)
+_SPAN = re.compile(
+    r"(?:(?<!`)\{([\w:+.-]+)\})?(?<!`)(`+)(?!`)((?:(?!\n[ \t]*\n).)*?)(?<!`)\2(?!`)", re.DOTALL
+)
+_MYST_OPTION = re.compile(r"^[ \t>]*:[\w-]+:(?:[ \t].*)?$", re.MULTILINE)
+# Directives whose argument drives something and is not shown.
+_DRIVEN = re.compile(
+    r"^([ \t>]*:{3,}[ \t]*)\{(?:grid|grid-item|image|figure|button-link|container|div|table)\}.*$",
+    re.MULTILINE,
+)
 _IMAGE = re.compile(r"!\[([^\[\]]*)\](?:\([^()\s]*(?:\s+\"[^\"]*\")?\s*\)|\[[^\[\]]*\])")
 _INLINE = re.compile(
     r"\]\(\s*(?:<([^<>\n]*)>|((?:[^()\s]|\([^()\s]*\))*))(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^)]*\)))?\s*\)"
 )
 _REFERENCE = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\](?![(:])(?:\[([^\[\]]*)\])?")
-_HREF = re.compile(r"<(?:a|Link|AppLink)\b[^<>]*?\b(?:href|to)=(?:\"([^\"]*)\"|'([^']*)'|\{[\"'`]([^\"'`]*)[\"'`]\})")
+_HREF = re.compile(
+    r"<(?:a|Link|AppLink)\b[^<>]*?\b(?:href|to)=(?:\"([^\"]*)\"|'([^']*)'|\{[\"'`]([^\"'`]*)[\"'`]\})"
+)
 _AUTOLINK = re.compile(r"<((?:project|path):[^<>\s]*|#[^<>\s]*)>")
 _ROLE_LINK = re.compile(r"\{(?:doc|ref|numref|any)\}`(?:[^`<]*<([^`<>]*)>|([^`<>]*))`")
 _HEADING = re.compile(r"^[ \t]{0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$", re.MULTILINE)
@@ -113,16 +125,23 @@ def read(text: str, dialect: str, resolve: Resolve) -> Original:
     spans: list[str] = []
 
     def shelve(match: re.Match[str]) -> str:
-        spans.append(match[2])
-        return f"\x02{len(spans) - 1}\x03"
+        role, _, inner = match.groups()
+        if role is not None and dialect == "myst":
+            return " " + _role(role, inner) + " "
+        spans.append(inner)
+        return ("{" + role + "}" if role else "") + f"\x02{len(spans) - 1}\x03"
 
     if dialect == "docusaurus":
         prose = _IMPORT.sub("\n", prose)
-    roles = _ROLE_LINK.findall(prose) if dialect == "myst" else []
     shelved = _SPAN.sub(shelve, prose)
-    links = [*links_of(shelved), *(named or label for named, label in roles)]
+    links = list(links_of(shelved))
     if dialect == "myst":
-        links += ["#" + (named or label) for named, label in roles]
+        shelved = _DRIVEN.sub("", _MYST_OPTION.sub("", shelved))
+        # Those in code are none.
+        roles = _ROLE_LINK.findall(
+            re.sub(r"(?<![`}])(`+)(?!`)(?:\{[^`]*`[^`]*`[^`]*|[^`]+)\1(?!`)", "", prose)
+        )
+        links += [start + (named or label) for named, label in roles for start in ("", "#")]
     targets = [target for link in links if (target := resolve(_back(link, spans))) is not None]
     code = [_code(block, dialect) for block in found.code]
 
@@ -138,6 +157,15 @@ def read(text: str, dialect: str, resolve: Resolve) -> Original:
         links=tuple(targets),
         hidden=(*hidden, *comments),
     )
+
+
+def _role(role: str, inner: str) -> str:
+    """What is shown of a role of Sphinx: its text, or what it names."""
+    text, opening, _ = inner.rpartition("<")
+    named = text if opening and inner.endswith(">") and text.strip() else inner.strip("<>")
+    if role in ("ref", "doc", "numref", "eq", "any", "download", "fa", "octicon", "material-regular"):
+        return text if text.strip() else ""
+    return named.lstrip("~!").rpartition(".")[2] if ":" in role and inner.startswith("~") else named
 
 
 def _code(block: str, dialect: str) -> str:
@@ -163,6 +191,8 @@ def _indented(prose: str) -> Iterator[str]:
         elif run or (blank and not re.match(r"[ \t]*(?:[-*+]|\d+[.)]|!!!|\?\?\?|===|:{3,}|\[)", above)):
             run.append(line)
     yield from re.findall(r"\$\$(.*?)\$\$", prose, re.DOTALL)
+    for block in re.findall(r"<pre\b[^<>]*>(.*?)</pre>", prose, re.DOTALL):
+        yield unescape(_TAG.sub("", block))
 
 
 def _back(text: str, spans: list[str]) -> str:
@@ -189,7 +219,7 @@ def _tables(text: str) -> int:
     lines = text.split("\n")
     piped = sum(
         "|" in above and "|" in line and _TABLE.match(line) is not None and above.strip() != ""
-        for above, line in zip(lines, lines[1:], strict=False)
+        for above, line in pairwise(lines)
     )
     return piped + len(re.findall(r"<table\b", text, re.IGNORECASE))
 
@@ -207,8 +237,11 @@ def links_of(text: str) -> Iterator[str]:
         if label in definitions:
             yield definitions[label]
         elif "[" in match[1]:
-            yield from (definitions[_label(inner)] for inner in re.findall(r"\[([^\[\]]+)\]", match[1])
-                        if _label(inner) in definitions)
+            yield from (
+                definitions[_label(inner)]
+                for inner in re.findall(r"\[([^\[\]]+)\]", match[1])
+                if _label(inner) in definitions
+            )
     for groups in _HREF.findall(text):
         yield next(filter(None, groups), "")
     yield from (match.removeprefix("project:") for match in _AUTOLINK.findall(text))
@@ -220,7 +253,10 @@ def _label(text: str) -> str:
 
 def visible(text: str) -> str:
     """What a reader sees of some prose."""
-    text = _TEMPLATE.sub(" ", _DEFINITION.sub(" ", _UNSEEN.sub(" ", text)))
+    text = _DEFINITION.sub(" ", _TEMPLATE.sub(" ", _UNSEEN.sub(" ", text)))
+    # Emphasis within a word, as in "**g**lobally" and "H~2~O", does not part it.
+    text = re.sub(r"(?<=\w)(?:\*+|[~^](?=\w+[~^]))(?=\w)", "", text)
+    text = re.sub(r"(?<=\d)[~^](?=\w)", "", text)
     for pattern, seen in _PATTERNS:
         text = pattern.sub(seen, text)
     text = re.sub(r"\]\[[^\[\]\n]*\]", "] ", _INLINE.sub("] ", _IMAGE.sub(r" \1 ", text)))

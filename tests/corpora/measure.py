@@ -113,7 +113,8 @@ def _missing(expected: Iterable[str], found: Iterable[str]) -> Iterable[str]:
             continue
         if there[key]:
             there[key] -= 1
-        elif not there.get(key) and key not in there:
+        # What a generator puts before a heading stands before it here as well.
+        elif key in there or not any(other.endswith(key) for other in there):
             yield one
 
 
@@ -142,7 +143,7 @@ class Corpus:
 
     Attributes:
         reasons: why pages were left out, by how often; failures: why they could not be published.
-        known: for each page that is not as it should be, why it is left so.
+        misplaced: pages that have another address on the real site, by name, with both.
     """
 
     name: str
@@ -161,6 +162,12 @@ class Corpus:
     @property
     def least(self) -> float:
         return min((page.share for page in self.pages), default=1.0)
+
+    @property
+    def links(self) -> float:
+        """Share of the links between published pages that lead there."""
+        wanted = sum(page.links for page in self.pages)
+        return sum(page.resolved for page in self.pages) / wanted if wanted else 1.0
 
     @property
     def low(self) -> list[Figures]:

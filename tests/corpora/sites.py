@@ -69,7 +69,9 @@ class Site:
         if kind == "link":
             return named if named in self._files else None
         if kind == "post_url":
-            return next((file for file in self._files if re.search(rf"(?:^|/){re.escape(named)}\.\w+$", file)), None)
+            return next(
+                (file for file in self._files if re.search(rf"(?:^|/){re.escape(named)}\.\w+$", file)), None
+            )
         if kind == "ref":
             link = named
         parts = urlsplit(link)

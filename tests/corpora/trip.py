@@ -94,9 +94,7 @@ class Place:
             **self.settings,
         }
         file.write_text(yaml.safe_dump({"sources": [source]}), encoding="utf-8")
-        config = load_config(
-            file, environ={}, settings_model=lambda name: connector_type(name).settings
-        )
+        config = load_config(file, environ={}, settings_model=lambda name: connector_type(name).settings)
         before = os.environ.get("CACHE_DIRECTORY")
         os.environ["CACHE_DIRECTORY"] = str(self.home / "cache")
         try:
