@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -16,16 +16,36 @@ if TYPE_CHECKING:
     from syncd.config.model import Config, SourceConfig
     from syncd.model import Document, Draft, Page
     from syncd.render import Rules
+    from syncd.render.coverage import Coverage
+
+FIRST_WORDS = 20
+"""Missing words that are told."""
+
+
+class Preview(NamedTuple):
+    """A page with what it was made of; the draft and not the page is compared with the document."""
+
+    page: Page
+    document: Document
+    draft: Draft
 
 
 @click.command("preview")
 @click.argument("path")
 @click.option("--source", "source_name", help="The source that PATH is a page of, if several have one.")
 @click.option("--html", "as_html", is_flag=True, help="Print the HTML that would be sent.")
+@click.option(
+    "--coverage", "as_coverage", is_flag=True, help="Print how many of the document's words are in the page."
+)
 @config_option
 @json_option
 def command(
-    path: str, source_name: str | None, as_html: bool, config_path: Path | None, as_json: bool
+    path: str,
+    source_name: str | None,
+    as_html: bool,
+    as_coverage: bool,
+    config_path: Path | None,
+    as_json: bool,
 ) -> None:
     """Show a page as Fin would get it. PATH is a page of a configured source, or any file.
 
@@ -36,11 +56,16 @@ def command(
 
     from syncd.cli.report import SCHEMA, print_json
 
-    page = _of_sources(path, source_name, config_path) or _of_file(Path(path))
-    if page is None:
-        raise ConfigError(f"no page {path!r} in the configured sources, and no such file")
+    if as_html and as_coverage:
+        raise ConfigError("--html and --coverage ask for two different things; give one of them")
+    preview = _of_sources(path, source_name, config_path) or _of_file(Path(path))
+    page = preview.page
+    measured = _measured(preview) if as_coverage else None
     if as_json:
-        print_json({"schema": SCHEMA, "page": asdict(page)})
+        told = {} if measured is None else {"coverage": _told(measured)}
+        print_json({"schema": SCHEMA, "page": asdict(page), **told})
+    elif measured is not None:
+        _print_coverage(page, measured)
     elif as_html:
         click.echo(page.html)
     else:
@@ -49,7 +74,36 @@ def command(
         print_page(page)
 
 
-def _of_sources(path: str, source_name: str | None, config: Path | None) -> Page | None:
+def _measured(preview: Preview) -> Coverage:
+    from syncd.render.coverage import coverage
+
+    return coverage(preview.document, preview.draft)
+
+
+def _told(measured: Coverage) -> dict[str, object]:
+    return {
+        "share": round(measured.share, 6),
+        "words": measured.words,
+        "missing": len(measured.missing),
+        "missing_first": list(measured.missing[:FIRST_WORDS]),
+    }
+
+
+def _print_coverage(page: Page, measured: Coverage) -> None:
+    from syncd.cli.text import one_line
+
+    missing = len(measured.missing)
+    share = f"{measured.share:.2%}"
+    if missing and share == "100.00%":
+        share = "99.99%"  # no loss is rounded away
+    click.echo(f"{one_line(page.title)}: {share} of {measured.words:,} words")
+    if missing:
+        first = " ".join(one_line(word) for word in measured.missing[:FIRST_WORDS])
+        more = f" and {missing - FIRST_WORDS:,} more" if missing > FIRST_WORDS else ""
+        click.echo(f"missing: {first}{more}")
+
+
+def _of_sources(path: str, source_name: str | None, config: Path | None) -> Preview | None:
     """The page of the first configured source that has it; None if none has, or none is configured."""
     from syncd.cli.session import configuration
 
@@ -61,16 +115,16 @@ def _of_sources(path: str, source_name: str | None, config: Path | None) -> Page
         raise
     sources = [loaded.source(source_name)] if source_name is not None else loaded.sources
     for source in sources:
-        page = _of_source(loaded, source, path)
-        if page is not None:
-            return page
+        preview = _of_source(loaded, source, path)
+        if preview is not None:
+            return preview
     if not Path(path).is_file():
         names = ", ".join(source.name for source in sources)
         raise ConfigError(f"no page {path!r} in {names}, and no such file; 'syncd pages' lists what there is")
     return None
 
 
-def _of_source(config: Config, settings: SourceConfig, path: str) -> Page | None:
+def _of_source(config: Config, settings: SourceConfig, path: str) -> Preview | None:
     from syncd import app
     from syncd.changes import page_of
     from syncd.linking import Published
@@ -93,7 +147,7 @@ def _of_source(config: Config, settings: SourceConfig, path: str) -> Page | None
         urls={item.external_id: source.url_of(item, address_of(document, source.rules))},
         index=LinkIndex((one.external_id, one.path, source.url_of(one)) for one in items.values()),
     )
-    return page_of(source, item, document, draft, published).page
+    return Preview(page_of(source, item, document, draft, published).page, document, draft)
 
 
 def _below(root: object, base: Path, path: str) -> str | None:
@@ -104,7 +158,7 @@ def _below(root: object, base: Path, path: str) -> str | None:
     return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else None
 
 
-def _of_file(path: Path) -> Page | None:
+def _of_file(path: Path) -> Preview:
     from syncd.connector import Context
     from syncd.model import Page
     from syncd.registry import connector_type
@@ -123,7 +177,8 @@ def _of_file(path: Path) -> Page | None:
     rules = Rules()
     draft = asyncio.run(_render(document, rules))
     html = finish(draft, url=None, index=LinkIndex(())).html
-    return Page(external_id=document.external_id, title=draft.title, html=html)
+    page = Page(external_id=document.external_id, title=draft.title, html=html)
+    return Preview(page, document, draft)
 
 
 async def _render(document: Document, rules: Rules) -> Draft:
