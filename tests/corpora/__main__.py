@@ -16,7 +16,9 @@ KEPT = Path(__file__).resolve().parents[1] / "corpora.md"
 
 def measure(sample: Sample, home: Path) -> Corpus:
     """Publish one sample and measure it."""
-    return (git if sample.kind == "git" else confluence).measure(sample, home)
+    if sample.kind == "git":
+        return git.measure(sample, home)
+    return confluence.measure(sample, home)
 
 
 def main() -> int:

@@ -12,13 +12,12 @@ from urllib.parse import unquote_plus, urlsplit
 
 from lxml import etree
 from lxml import html as lxml_html
+from lxml.etree import _Element as Node
 
 from tests.corpora.expected import Original
 from tests.corpora.measure import Corpus, figures
 from tests.corpora.samples import Sample
 from tests.corpora.trip import Place, reasons, settings_of
-
-Node = etree._Element
 
 _PAGE_ID = re.compile(r"(?:^|[/_])(\d+)\.html$")
 _IN_URL = re.compile(r"(?:/pages/|pageId=)(\d+)")
@@ -115,7 +114,7 @@ def _meant(link: Node, titles: Mapping[str, str]) -> str | None:
     href = link.get("href") or ""
     if not _text(link).strip() or href.startswith("#"):
         return None
-    told = link.get("data-linked-resource-id")
+    told: str | None = link.get("data-linked-resource-id")
     inner = _PAGE_ID.search(href.partition("#")[0]) or _IN_URL.search(href)
     if inner is not None:
         return inner[1]
