@@ -15,7 +15,7 @@ demo: $(VENV)/installed ## run the main job on a sample handbook against the bui
 	@$(BIN)/syncd demo
 
 test: $(VENV)/test ## run all tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 check: $(VENV)/lint fmt-check lint types test ## format, lint, types, import rules and tests: what CI runs
 

@@ -155,7 +155,8 @@ class Applier:
             case Failure() if change.withdraws:
                 self.withdrawn[item.external_id] = change
             case Failure():
-                await self._park(item.external_id, item.version, change.error, unsure=_unsure(change.task))
+                failed = self._failed(change.task, item.version, change.error, change.url, change.aliases)
+                await self._park(failed, change.error, unsure=_unsure(change.task))
         self._on_done(item.external_id)
 
     async def _upsert(self, change: Upsert) -> None:
@@ -172,7 +173,8 @@ class Applier:
             self.tally.failure(page.external_id, error)
             return
         except PageError as error:
-            await self._park(page.external_id, change.version, error, unsure=_unsure(change.task))
+            failed = self._failed(change.task, change.version, error, page.url, change.aliases)
+            await self._park(failed, error, unsure=_unsure(change.task))
             return
         # Counted before: an entry that waits is committed even if this task is given up.
         self.tally.sent(change.action)
@@ -206,7 +208,8 @@ class Applier:
                 self.tally.failure(external_id, error)
                 return
             except PageError as error:
-                await self._park(external_id, "", error)
+                failed = Failed(external_id=external_id, version="", rules=self._rules, error=str(error))
+                await self._park(failed, error)
                 return
         entries: list[Entry] = [
             Deleted(
@@ -230,21 +233,31 @@ class Applier:
             version=item.version,
             rules=self._rules,
             reason=str(failure.error),
+            url=failure.url,
+            aliases=failure.aliases,
         )
 
-    async def _park(self, external_id: str, version: str, error: PageError, *, unsure: bool = False) -> None:
+    def _failed(
+        self, task: Task, version: str, error: PageError, url: str | None, aliases: tuple[str, ...] | None
+    ) -> Failed:
+        return Failed(
+            external_id=task.item.external_id,
+            version=version,
+            rules=self._rules,
+            error=str(error),
+            # An item that could not be read may be readable next time without looking any different.
+            retry=isinstance(error, ItemError),
+            url=url,
+            aliases=aliases,
+        )
+
+    async def _park(self, failed: Failed, error: PageError, *, unsure: bool = False) -> None:
         if unsure:
             # In quarantine it would be forgotten that Intercom may show something else than was acknowledged.
-            await self._journal.write(Uncertain(external_id=external_id, error=str(error)))
+            await self._journal.write(Uncertain(external_id=failed.external_id, error=failed.error))
         else:
-            # An item that could not be read may be readable next time without looking any different.
-            retry = isinstance(error, ItemError)
-            await self._journal.write(
-                Failed(
-                    external_id=external_id, version=version, rules=self._rules, error=str(error), retry=retry
-                )
-            )
-        self.tally.failure(external_id, error)
+            await self._journal.write(failed)
+        self.tally.failure(failed.external_id, error)
 
 
 def _unsure(task: Task) -> bool:

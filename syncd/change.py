@@ -41,10 +41,12 @@ class Same:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An item that gave no page, and why."""
+    """An item that gave no page, and why; readers may find it at its URL all the same."""
 
     task: Task
     error: PageError
+    url: str | None = None
+    aliases: tuple[str, ...] | None = None
 
     @property
     def leaves_out(self) -> bool:

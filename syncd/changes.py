@@ -53,13 +53,14 @@ async def changes(source: Source, run: Run, snapshot: Snapshot, survey: Survey) 
 
 
 async def _change(source: Source, run: Run, snapshot: Snapshot, published: Published, task: Task) -> Change:
+    external_id = task.item.external_id
+    aliases = published.aliases.get(external_id)
     try:
         document = await run.crawl(snapshot.read, task.item)
         draft = await run.renderer.render(document, source.rules)
         made = page_of(source, task.item, document, draft, published)
     except PageError as error:
-        return Failure(task=task, error=error)
-    aliases = published.aliases.get(task.item.external_id)
+        return Failure(task=task, error=error, url=published.urls.get(external_id), aliases=aliases)
     digest = content_hash(made.page)
     record = task.record
     if (
@@ -68,7 +69,14 @@ async def _change(source: Source, run: Run, snapshot: Snapshot, published: Publi
         and record.content_hash == digest
     ):
         return Same(task=task, version=document.version, links=made.links, aliases=aliases)
-    return Upsert(task=task, version=document.version, page=made.page, content_hash=digest, links=made.links)
+    return Upsert(
+        task=task,
+        version=document.version,
+        page=made.page,
+        content_hash=digest,
+        links=made.links,
+        aliases=aliases,
+    )
 
 
 class Made(NamedTuple):

@@ -63,6 +63,7 @@ class Failed:
 
     Attributes:
         retry: True if the next run should try again whatever the version says (a passing fault).
+        url, aliases: where readers find it all the same; None keeps what is known.
     """
 
     external_id: str
@@ -70,16 +71,24 @@ class Failed:
     rules: str
     error: str
     retry: bool = False
+    url: str | None = None
+    aliases: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """An item that was never published has nothing to publish: left out until it or the rules change."""
+    """An item that was never published has nothing to publish: left out until it or the rules change.
+
+    Attributes:
+        url, aliases: where readers find it all the same; None keeps what is known.
+    """
 
     external_id: str
     version: str
     rules: str
     reason: str
+    url: str | None = None
+    aliases: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,20 +82,21 @@ def publish(
     for external_id, item in listing.items.items():
         if external_id not in urls:
             urls[external_id] = known[external_id] if external_id in known else url_of(item)
-    entries = [(external_id, item.path, urls[external_id]) for external_id, item in listing.items.items()]
+    # In one order, whatever the listing's: of two pages that claim one place, the same one has it each time.
+    entries = [(each, listing.items[each].path, urls[each]) for each in sorted(listing.items)]
     # What is missing but not yet gone is still published, so links to it still lead somewhere.
     entries += [
-        (external_id, external_id, known.get(external_id))
-        for external_id in records
-        if external_id not in listing.items and external_id not in deleted
+        (each, each, known.get(each))
+        for each in sorted(records)
+        if each not in listing.items and each not in deleted
     ]
-    old_aliases = (
-        (alias, external_id)
+    names = [
+        (external_id, alias)
         for alias, external_id in store.aliases(source)
         if external_id not in aliases and external_id not in deleted
-    )
-    new_aliases = ((alias, external_id) for external_id, names in aliases.items() for alias in names)
-    index = LinkIndex(entries, [*old_aliases, *new_aliases])
+    ]
+    names += [(external_id, alias) for external_id, told in aliases.items() for alias in told]
+    index = LinkIndex(entries, [(alias, external_id) for external_id, alias in sorted(names)])
     moved = {target for target, url in store.links(source) if index.resolve(target) != url}
     linking = frozenset(store.linking(source, moved)) if moved else frozenset()
     return Published(urls=urls, aliases=aliases, index=index, linking=linking)

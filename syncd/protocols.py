@@ -68,7 +68,7 @@ class StateStore(Protocol):
         ...
 
     def urls(self, source: str) -> Mapping[str, str | None]:
-        """external_id → URL of each page that was acknowledged."""
+        """external_id → URL of each page that was acknowledged, or is known to be found somewhere."""
         ...
 
     def aliases(self, source: str) -> Sequence[tuple[str, str]]:

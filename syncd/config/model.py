@@ -90,7 +90,12 @@ class IntercomConfig(Section):
         default="2.16",
         description="The Intercom API version that every request names.",
     )
-    concurrency: int = Field(default=16, ge=1, le=256, description="Requests under way at once.")
+    concurrency: int = Field(
+        default=48,
+        ge=1,
+        le=256,
+        description="The most requests under way at once; the allowance sets the pace.",
+    )
     rate_share: float = Field(
         default=0.9,
         gt=0,

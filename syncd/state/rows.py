@@ -124,8 +124,8 @@ def fold(before: Mapping[str, Row], entries: Sequence[Entry], *, at: float) -> C
             changes.links[external_id] = {
                 storable(target): None if url is None else storable(url) for target, url in entry.links
             }
-            if entry.aliases is not None:
-                changes.aliases[external_id] = sorted({storable(alias) for alias in entry.aliases})
+        if isinstance(entry, Sent | Unchanged | Failed | Skipped) and entry.aliases is not None:
+            changes.aliases[external_id] = sorted({storable(alias) for alias in entry.aliases})
         elif isinstance(entry, Deleted):
             changes.links[external_id] = {}
             changes.aliases[external_id] = []
@@ -171,6 +171,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 in_flight=False,
                 error=storable(entry.error),
                 retry=entry.retry,
+                url=_url(row, entry),
             )
         case Skipped():
             return _present(row, entry.external_id, at)._replace(
@@ -180,6 +181,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 in_flight=False,
                 error=storable(entry.reason),
                 retry=False,
+                url=_url(row, entry),
             )
         case Uncertain():
             row = row or _present(None, entry.external_id, at)
@@ -270,6 +272,13 @@ def _present(row: Row | None, external_id: str, at: float) -> Row:
         # The page is another one, but a late request for the old one would still land under this id.
         return Row(external_id, created=at, ambiguous_at=row.ambiguous_at)
     return row
+
+
+def _url(row: Row | None, entry: Failed | Skipped) -> str | None:
+    """Where readers find a page that is not published as it is: as told now, or as known."""
+    if entry.url is not None:
+        return storable(entry.url)
+    return row.url if row is not None and row.state != RecordState.TOMBSTONE else None
 
 
 def _attempt(row: Row, at: float) -> Row:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Insert, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Insert, Table, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from syncd.errors import ConfigError, StateStoreError
@@ -164,10 +164,10 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         return self.read(work)
 
     def urls(self, source: str) -> Mapping[str, str | None]:
-        """external_id → URL of each page that was acknowledged."""
+        """external_id → URL of each page that was acknowledged, or is known to be found somewhere."""
         query = select(records.c.external_id, records.c.url).where(
             records.c.source == source,
-            records.c.content_hash.is_not(None),
+            or_(records.c.content_hash.is_not(None), records.c.url.is_not(None)),
             records.c.state != RecordState.TOMBSTONE.value,
         )
         return self.read(lambda connection: {row[0]: row[1] for row in connection.execute(query)})

@@ -83,7 +83,11 @@ class MemoryStateStore:
         return {key for key, links in self._links.get(source, {}).items() if wanted & links.keys()}
 
     def urls(self, source: str) -> Mapping[str, str | None]:
-        return {key: row.url for key, row in self._present(source).items() if row.content_hash is not None}
+        return {
+            key: row.url
+            for key, row in self._present(source).items()
+            if row.content_hash is not None or row.url is not None
+        }
 
     def aliases(self, source: str) -> Sequence[tuple[str, str]]:
         told = self._aliases.get(source, {})
@@ -356,6 +360,14 @@ class StateStoreContract:
         self.post(store, Forgotten(external_id="a"))
 
         assert store.records("s") == {}
+
+    def test_page_that_fails_is_found_by_readers_all_the_same(self, store: StateStore) -> None:
+        """Links to it lead where it is, whether Fin knows it or not."""
+        self.post(store, replace(failed("a"), url="https://docs.example/a", aliases=("/old",)))
+        self.post(store, failed("a"))
+
+        assert store.urls("s") == {"a": "https://docs.example/a"}
+        assert list(store.aliases("s")) == [("/old", "a")]
 
     def test_skipped_item_is_remembered(self, store: StateStore) -> None:
         """An item without anything to publish is not read again until it changes."""

@@ -110,3 +110,37 @@ def test_new_page_url_moves_every_page_and_link(workplace: Workplace) -> None:
     assert '<a href="https://new.example.com/b.md">B</a>' in workplace.pages()["a.md"].html
     workplace.sync()
     assert workplace.writes() == []
+
+
+def test_front_matter_says_where_a_page_is_found(workplace: Workplace) -> None:
+    """A link is right in the run that first sees both pages, and follows the page when it moves."""
+    workplace.configure(rendering={"dialect": "hugo"}, page_url=URL + "/{address}")
+    pages = {
+        "a.md": "# A\n\nSee [b](b.md), [by its place](/guides/b/) and [by its old one](/old-b/).\n",
+        "b.md": "---\nurl: /guides/b/\naliases: [/old-b/]\n---\n\n# B\n\nText.\n",
+    }
+    workplace.write(pages)
+    workplace.sync()
+
+    assert workplace.pages()["b.md"].url == URL + "/guides/b/"
+    assert workplace.pages()["a.md"].html.count(f'href="{URL}/guides/b/"') == 3
+    workplace.writes()
+
+    # Other pages that are looked at do not make anybody forget the old place.
+    workplace.write({"c.md": "# C\n\n[b](/old-b/)\n", "a.md": pages["a.md"].replace("See", "Read")})
+    workplace.sync()
+    assert sorted(workplace.writes()) == [("POST", "a.md"), ("POST", "c.md")]
+    assert workplace.pages()["a.md"].html.count(f'href="{URL}/guides/b/"') == 3
+
+    workplace.write({"b.md": pages["b.md"].replace("/guides/b/", "/howto/b/")})
+    workplace.sync()
+    assert sorted(workplace.writes()) == [("POST", "a.md"), ("POST", "b.md"), ("POST", "c.md")]
+    assert workplace.pages()["c.md"].html.count(f'href="{URL}/howto/b/"') == 1
+
+
+def test_url_that_is_none_never_becomes_a_link(workplace: Workplace) -> None:
+    """Fin would show it to customers."""
+    workplace.write({"a.md": "---\nurl: javascript:alert(1)\n---\n\n# A\n\nText.\n"})
+    workplace.sync()
+
+    assert workplace.pages()["a.md"].url == URL + "/a"

@@ -46,7 +46,7 @@ def test_smallest_configuration_has_the_documented_defaults(read: Read) -> None:
     assert (intercom.region, intercom.version, intercom.concurrency, intercom.rate_share) == (
         "us",
         "2.16",
-        16,
+        48,
         0.9,
     )
     assert intercom.ambiguity_window == 600.0

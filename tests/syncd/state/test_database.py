@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import shutil
 import signal
@@ -54,6 +55,8 @@ def python(program: str, *arguments: str) -> subprocess.Popen[str]:
 @pytest.fixture
 def plain_user() -> Iterator[Path]:
     """A folder, and the rights of a user who is not root."""
+    # It is loaded when it is needed, and such a user may not be able to read it.
+    importlib.import_module("alembic.command")
     folder = Path(mkdtemp())
     folder.chmod(0o777)
     root = os.geteuid() == 0
