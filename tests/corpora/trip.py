@@ -15,10 +15,12 @@ import yaml
 from syncd import app
 from syncd.clock import SystemClock
 from syncd.config.load import load_config
+from syncd.errors import PageError
 from syncd.lanes import ThreadLane
-from syncd.model import Page, RecordState
+from syncd.model import Document, Draft, Page, RecordState
 from syncd.registry import connector_type
-from syncd.survey import Connection, Run, Source
+from syncd.render import Rules, render
+from syncd.survey import Connection, Renderer, Run, Source
 from syncd.sync import sync_source
 from syncd.testing.state import MemoryStateStore
 from syncd.testing.target import FakeTarget
@@ -44,11 +46,31 @@ class Trip:
     error: str | None = None
 
 
+class Remembering:
+    """A renderer in this process that renders the same document only once, since the answer is the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], Draft | PageError] = {}
+
+    async def render(self, document: Document, rules: Rules) -> Draft:
+        key = (document.path, document.body, document.media_type, document.title or "", rules.key)
+        if key not in self._known:
+            try:
+                self._known[key] = render(document, rules)
+            except PageError as error:
+                self._known[key] = error
+        known = self._known[key]
+        if isinstance(known, PageError):
+            raise known
+        return known
+
+
 @dataclass
 class Place:
     """One source with its state in memory; `sync` may be called again and again.
 
     Attributes:
+        renderer: None for worker processes, as in a real run.
         sent: external ids of what the last sync sent or deleted.
     """
 
@@ -56,16 +78,18 @@ class Place:
     settings: Mapping[str, Any]
     store: MemoryStateStore = field(default_factory=MemoryStateStore)
     target: FakeTarget = field(default_factory=FakeTarget)
+    renderer: Renderer | None = None
     sent: list[str] = field(default_factory=list)
 
-    def sync(self, workers: int = 2) -> Trip:
+    def sync(self) -> Trip:
         """One run, as `syncd sync` makes it."""
-        return asyncio.run(self._sync(workers))
+        return asyncio.run(self._sync())
 
-    async def _sync(self, workers: int) -> Trip:
+    async def _sync(self) -> Trip:
         self.target.calls.clear()
         with ThreadLane("keep") as keep, ThreadLane("crawl") as crawl:
-            async with Workers(workers) as renderer:
+            async with Workers(2) as workers:
+                renderer = self.renderer or workers
                 run = Run(store=self.store, keep=keep, crawl=crawl, renderer=renderer, clock=SystemClock())
                 outcome = await sync_source(self._source(), run)
         self.sent = [name for _, name in self.target.calls]
