@@ -44,7 +44,7 @@ corpora: $(VENV)/test ## measure what arrives of real documentation: tests/corpo
 
 lock: $(VENV)/lint ## pin what a deployment installs, with hashes: deploy/requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url --no-emit-find-links --no-annotate \
+		--no-annotate \
 		--output-file deploy/requirements.txt pyproject.toml
 
 build: $(VENV)/lint ## build the wheel and the source archive into dist/

@@ -18,9 +18,14 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
 
 from syncd.cli import run
 from syncd.sandbox import Exchange, Page, Running, Sandbox, serving
+
+# A machine that is busy is no mistake in the code, and speed is for the benchmarks.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 TOKEN = "canary-token-8d41f0"
 """What the sandbox is told; it must never show up anywhere else."""

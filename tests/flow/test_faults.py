@@ -32,12 +32,14 @@ def test_passing_faults_cost_only_their_own_pages(workplace: Workplace, fault: s
 def test_credential_that_is_refused_in_the_middle_stops_the_source(workplace: Workplace) -> None:
     """What was sent is remembered; nothing more is tried with this token."""
     workplace.write(PAGES)
+    workplace.intercom["concurrency"] = 8
+    workplace.configure()
     workplace.running.faults.put(["401:POST:pages:10-999"])
 
     done = workplace.run("sync", "--json")
 
     assert (done.code, done.source["result"]) == (5, "failed")
-    assert len(workplace.writes()) <= 9 + 16
+    assert len(workplace.writes()) <= 9 + 8
     workplace.running.faults.clear()
     created = len(workplace.pages())
     assert workplace.sync()["created"] == 30 - done.source["created"]
