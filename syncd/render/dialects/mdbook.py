@@ -14,7 +14,7 @@ from syncd.render.dialects.page import Page
 
 _DIRECTIVE = re.compile(r"(?<!\\)\{\{[ \t]*#(\w+)[ \t]*([^{}\n]*)\}\}")
 _LISTING = re.compile(r"</?Listing\b")
-_HIDDEN_RUST = re.compile(r"[ \t]*#(?:[ \t]|$)")
+_HIDDEN_RUST = re.compile(r"[ \t>]*#(?:[ \t]|$)")
 
 
 def prepare(text: str, page: Page) -> str:
