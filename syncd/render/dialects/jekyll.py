@@ -8,6 +8,8 @@ from syncd.render.dialects.blocks import outside_code, substitute
 from syncd.render.dialects.page import Page
 
 _RAW = re.compile(r"\{%-?\s*raw\s*-?%\}(.*?)\{%-?\s*endraw\s*-?%\}", re.DOTALL)
+# No text that is read holds this character.
+_KEPT = re.compile("\x00(\\d+)\x00")
 _COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL)
 _HIGHLIGHT = re.compile(
     r"\{%-?\s*highlight\s+([\w+#-]*)[^%]*%\}\n?(.*?)\{%-?\s*endhighlight\s*-?%\}", re.DOTALL
@@ -25,6 +27,11 @@ _CALLOUT_LINE = re.compile(
 _HTML_BLOCK = re.compile(
     r"<(div|table|dl|ul|ol|section|p|tr|article|aside)\b(?![^>]*\bmarkdown=)", re.IGNORECASE
 )
+# Alone on its line, it begins a block of HTML in CommonMark, and in kramdown a paragraph.
+_SPAN_LINE = re.compile(
+    r"^([ \t]*<(?:a|b|em|i|small|span|strong|sub|sup|u)\b[^<>]*>)[ \t]*\n[ \t]*(?=\S)",
+    re.MULTILINE | re.IGNORECASE,
+)
 _AS_MARKDOWN = re.compile(r"<\w+[^<>]*\bmarkdown=[^<>]*>[ \t]*$")
 _TABLE_OF_CONTENTS = re.compile(r"^[*-][ \t]+.*\n\{:[ \t]*toc[^}\n]*\}[ \t]*$", re.MULTILINE)
 _ATTRIBUTES = substitute(r"(?<![ \t])[ \t]*\{:[^{}\n]*\}", lambda match: "", sign="{:")
@@ -32,10 +39,15 @@ _ATTRIBUTES = substitute(r"(?<![ \t])[ \t]*\{:[^{}\n]*\}", lambda match: "", sig
 
 def prepare(text: str, page: Page) -> str:
     """Liquid shows what can be known without running it; attribute lists go, those for notes label them."""
-    parts = _RAW.split(_COMMENT.sub("", text))
+    raw: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        raw.append(match[1])
+        return f"\x00{len(raw) - 1}\x00"
+
     # Liquid is run over code as well, but not over what stands between `raw` and `endraw`.
-    parts[::2] = [_liquid(part, page) for part in parts[::2]]
-    text = "".join(parts)
+    text = _liquid(_RAW.sub(keep, _COMMENT.sub("", text)), page)
+    text = _KEPT.sub(lambda match: raw[int(match[1])], text)
     return outside_code(text, _kramdown)
 
 
@@ -78,6 +90,7 @@ def _value(expression: str, page: Page) -> str:
 def _kramdown(text: str) -> str:
     text = _TABLE_OF_CONTENTS.sub("", text)
     text = _EXTENSION.sub(_extension, text)
+    text = _SPAN_LINE.sub(r"\1", text)
     text = "\n".join(_with_whole_html(text.split("\n")))
     return _ATTRIBUTES("\n".join(_with_notes(text.split("\n"))))
 
@@ -114,6 +127,8 @@ def _with_whole_html(lines: list[str]) -> list[str]:
                 out.append("")
         else:
             out.append(line)
+    if name:
+        out.append("")  # code comes next, and is no HTML
     return out
 
 
