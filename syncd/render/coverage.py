@@ -31,7 +31,7 @@ _DIRECTIVE = re.compile(r"\{([\w:.+-]+)\}")
 _CODE_DIRECTIVES = frozenset(
     {"code", "code-block", "code-cell", "eval-rst", "math", "mermaid", "raw", "toctree"}
 )
-_HIDDEN_LINE = re.compile(r"[ \t]*#(?:[ \t]|$)")
+_HIDDEN_LINE = re.compile(r"[ \t>]*#(?:[ \t]|$)")
 _FENCE = re.compile(r"^([ \t>*+-]*(?:\d+[.)][ \t]+)?)(`{3,}|~{3,})([^\n`]*)$")
 # What a Markdown source holds besides text, and what of it a reader sees.
 _MARKS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -120,6 +120,8 @@ def _apart(text: str) -> tuple[str, str]:
         match = _FENCE.match(line)
         bare = match is not None and not match[3].strip()
         if fence and prefix.count(">") > line.count(">"):
+            fence = ""
+        if fence and len(prefix) >= 4 and ">" not in prefix and line[:1].strip():
             fence = ""
         if fence:
             if match is not None and bare and match[2].startswith(fence) and len(match[1]) <= len(prefix) + 3:

@@ -22,6 +22,9 @@ def with_code(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
         if fence and prefix.count(">") < quotes:
             # A fence ends with the quote that it stands in, closed or not.
             fence = ""
+        if fence and width >= 4 and not quotes and line[:1].strip():
+            # So it does with the list item or the tab.
+            fence = ""
         match = _FENCE.match(line)
         if fence:
             yield line, True
@@ -38,6 +41,21 @@ def with_code(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
 def _closes(line: re.Match[str], fence: str, width: int) -> bool:
     # Deeper than by three blanks, it is text of the fence.
     return line[2].startswith(fence) and not line[3].strip() and len(line[1]) <= width + 3
+
+
+def closed(lines: list[str]) -> list[str]:
+    """Return the lines without a fence that nothing closes: it would go on in what comes after them."""
+    marked = [code for _, code in with_code([*lines, ""])]
+    if not marked[-1]:
+        return lines
+    opening = len(marked) - 1
+    while opening and marked[opening - 1]:
+        opening -= 1
+    match = _FENCE.match(lines[opening])
+    assert match is not None
+    if not any(line.strip() for line in lines[opening + 1 :]):
+        return lines[:opening]
+    return [*lines, prefix_of(lines[opening]) + match[2]]
 
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:
@@ -127,7 +145,9 @@ def text_html(text: str) -> str:
 
 
 attribute_lists = substitute(
-    r"(?<![ \t])[ \t]*\{:?[ \t]*(?:[#.][\w:-]+|[\w-]+=(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'{}]+))"
+    # After a letter, "_" or "^", a brace with "=" in it belongs to a formula: \sum_{k=0}.
+    r"(?<![ \t])[ \t]*(?:\{:|\{(?=[ \t#.])|(?<![\w^}\\])\{)[ \t]*"
+    r"(?:[#.][\w:-]+|[\w-]+=(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'{}]+))"
     r"(?:[ \t]+(?:[#.][\w:-]+|[\w-]+(?:=(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'{}]+))?))*[ \t]*\}",
     lambda match: "",
     sign="{",

@@ -8,6 +8,7 @@ from syncd.render.dialects.blocks import (
     apart,
     attribute_lists,
     close_callout,
+    closed,
     labelled,
     open_callout,
     outside_code,
@@ -136,7 +137,7 @@ def _body(lines: list[str], index: int, prefix: str) -> tuple[list[str], int]:
         else:
             break
         index += 1
-    return body[: len(body) - (index - end)], end
+    return closed(body[: len(body) - (index - end)]), end
 
 
 def _fenced_block(prefix: str, kind: str | None, title: str | None) -> list[str]:

@@ -55,6 +55,15 @@ def quote(label: str, *blocks: str) -> str:
             "  2.  a\n\n    ```\n    b\n    ```",
             '<ol start="2">\n<li>\n<p>a</p>\n<pre><code>b</code></pre>\n</li>\n</ol>',
         ),
+        (
+            '=== "One"\n\n    a\n    ```\n\n=== "Two"\n\n    b\n',
+            "<p><strong>One</strong></p>\n<p>a</p>\n<p><strong>Two</strong></p>\n<p>b</p>",
+        ),
+        (
+            "!!! note\n    ```\n    a\n\nb",
+            quote("Note", "<pre><code>a</code></pre>") + "\n<p>b</p>",
+        ),
+        (r"$$\sum_{k=0}^{n}x^{a=b}$$ *c*{k=v}", r"<p>$$\sum_{k=0}^{n}x^{a=b}$$ <em>c</em></p>"),
     ],
 )
 def test_mkdocs(body: str, html: str) -> None:
@@ -114,6 +123,15 @@ def test_mdbook() -> None:
         "<p>Listing 1-2: A <code>Box&lt;T&gt;</code></p>"
     )
     assert draft.warnings == ("include 'x.rs:2:3' was left out",)
+
+
+def test_mdbook_hides_lines_of_rust_in_a_quote() -> None:
+    """They are as hidden there as anywhere."""
+    draft = rendered("mdbook", "> ```rust\n> # use hidden;\n> #\n> fn main() {}\n> ```\n")
+
+    assert draft.html == (
+        '<blockquote>\n<pre><code class="language-rust">fn main() {}</code></pre>\n</blockquote>'
+    )
 
 
 @pytest.mark.parametrize(
@@ -202,6 +220,19 @@ def test_hugo(body: str, html: str) -> None:
         ('<div class="x">\n  <p markdown="1">\n    a `b`\n  </p>\n</div>', "<p>a <code>b</code></p>"),
         ("{% if a %}\nb\n{% endif %}", "<p>b</p>"),
         ("## A {#x}\n{: .no_toc}\n\n* TOC\n{:toc}\n\nb", '<h2 id="x">A</h2>\n<p>b</p>'),
+        (
+            "{% highlight diff %}\n{% raw %}- {{ a }}{% endraw %}\n{% endhighlight %}",
+            '<pre><code class="language-diff">- {{ a }}</code></pre>',
+        ),
+        (
+            "{% raw %}`{% highlight x %}`{% endraw %} {{ page.no }}",
+            "<p><code>{% highlight x %}</code></p>",
+        ),
+        (
+            "<div>\n<p>a</p>\n\n{% highlight c %}\nb\n{% endhighlight %}\n</div>",
+            '<p>a</p>\n<pre><code class="language-c">b</code></pre>',
+        ),
+        ("<em>\n  See [b](b.md).\n</em>", '<p><em>See <a href="link:0">b</a>.</em></p>'),
         (
             "<table>\n<tr>\n\n    <td>a</td>\n\n</tr>\n</table>",
             "<table>\n<tbody><tr>\n<td>a</td>\n</tr>\n</tbody></table>",
