@@ -58,6 +58,10 @@ def parts(text: str, *, directives: bool = False, rust: bool = False) -> Parts:
         if fence is not None and fence.quotes > line.count(">"):
             _close(fence, code, unseen)
             fence = None
+        if fence is not None and fence.indent >= 4 and not fence.quotes and line[:1].strip():
+            # It stands in a list or a tab, and ends with that.
+            _close(fence, code, unseen)
+            fence = None
         if fence is not None:
             if match is not None and bare and match[2].startswith(fence.mark) and _near(match, fence):
                 _close(fence, code, unseen)
