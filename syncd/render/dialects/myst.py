@@ -95,9 +95,21 @@ _NAMELESS = substitute(
     sign="[](",
 )
 _REFERENCES = substitute(
-    r"<(?:inv|project|path|myst|xref|doc):(?P<where>[^<>\s]+)>",
-    lambda match: _words(match["where"]),
+    r"<(?P<kind>inv|project|path|myst|xref|doc):(?P<where>[^<>\s]+)>",
+    lambda match: (
+        f"[{_words(match['where'])}]({match['where']})"
+        if match["kind"] in ("project", "path")
+        else _words(match["where"])
+    ),
     sign="<",
+)
+_PROJECT = substitute(
+    r"\]\(<?(?:project|path):(?P<where>[^()<>\s]+)>?\)", lambda match: f"]({match['where']})", sign=":"
+)
+_ANCHOR = re.compile(
+    r"^[ \t>]*\((?P<label>[^()\n]+)\)=|\{[^{}\n#]*+#(?P<id>[\w:./-]++)"
+    r"|^[ \t>]*:name:[ \t]*(?P<name>\S.*)|^[ \t>]*#{1,6}[ \t]+(?P<heading>[^{\n]+)",
+    re.MULTILINE,
 )
 _TARGETS = re.compile(r"^[ \t>]*\([^()\n]+\)=[ \t]*$|^%.*$|^[ \t>]*(?:\+\+\+|\^{3,}).*$", re.MULTILINE)
 _SUBSTITUTION = r"\{\{[ \t]*(?P<name>[\w.-]+)(?:[ \t]*\|[^{}]*)?[ \t]*\}\}"
@@ -112,6 +124,7 @@ class _Directive(NamedTuple):
 
 def prepare(text: str, page: Page) -> str:
     """Directives become what they show, roles their text, targets and comments go."""
+    here = _anchors(text)
     text = "\n".join(_expanded(text.split("\n"), page))
     text = containers.expand(text, containers.division)
     substitutions = _substitutions(page)
@@ -123,9 +136,32 @@ def prepare(text: str, page: Page) -> str:
         return known or ""
 
     known = substitute(_SUBSTITUTION, value, sign="{{")
-    return outside_code(
-        text, lambda prose: attribute_lists(_REFERENCES(_NAMELESS(_ROLES(known(_TARGETS.sub("", prose))))))
+    far = substitute(
+        r"\]\(<?#(?P<label>[^()<>\n]+?)>?(?P<title>[ \t]+\"[^\"\n]*\")?\)",
+        lambda match: match[0] if _key(match["label"]) in here else f"]({_elsewhere(match['label'])})",
+        sign="](",
     )
+
+    def inline(prose: str) -> str:
+        for change in (known, _ROLES, _PROJECT, _REFERENCES, _NAMELESS, far, attribute_lists):
+            prose = change(prose)
+        return prose
+
+    return outside_code(text, lambda prose: inline(_TARGETS.sub("", prose)))
+
+
+def _anchors(text: str) -> frozenset[str]:
+    """What a link within the page may name, as keys."""
+    return frozenset(_key(next(filter(None, match.groups()), "")) for match in _ANCHOR.finditer(text))
+
+
+def _key(label: str) -> str:
+    return "".join(filter(str.isalnum, label.lower()))
+
+
+def _elsewhere(label: str) -> str:
+    """Return a link to the page that has the label, wherever it is, with the id that docutils makes of it."""
+    return f"</{label}#{re.sub(r'[^a-z0-9]+', '-', label.lower()).strip('-')}>"
 
 
 def _substitutions(page: Page) -> dict[str, str]:
@@ -288,13 +324,12 @@ def _role(name: str, content: str) -> str:
     if name == "doc":
         text = shown if titled is not None else _words(target)
         return f"[{text}](<{target}>)"
+    if name in ("ref", "std:ref", "numref"):
+        return f"[{shown if titled is not None else _words(content)}](<#{target}>)"
     if name in (
         "download",
-        "ref",
-        "numref",
         "any",
         "term",
-        "std:ref",
         "std:term",
         "std:doc",
         "eq",

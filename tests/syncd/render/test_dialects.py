@@ -157,7 +157,8 @@ def test_mdbook_hides_lines_of_rust_in_a_quote() -> None:
         ("```{toctree}\na\nb\n```\n\n(target)=\n% comment\ntext\n+++", "<p>text</p>"),
         (
             "see {ref}`the part <x>`, {doc}`b`, {func}`~a.b.c` and {kbd}`F1`",
-            '<p>see the part, <a href="link:0">b</a>, <code>c</code> and <kbd>F1</kbd></p>',
+            '<p>see <a href="link:0">the part</a>, <a href="link:1">b</a>, '
+            "<code>c</code> and <kbd>F1</kbd></p>",
         ),
         ("[](b-c.md) and `` {ref}`x` ``", '<p><a href="link:0">b c</a> and <code>{ref}`x`</code></p>'),
         ("```{glossary}\nTerm\n  What it means\n```", "<dl>\n<dt>Term</dt>\n<dd>What it means</dd>\n</dl>"),
@@ -172,6 +173,26 @@ def test_mdbook_hides_lines_of_rust_in_a_quote() -> None:
 def test_myst(body: str, html: str) -> None:
     """Directives are no code, whatever fence they stand in."""
     assert rendered("myst", body).html == html
+
+
+@pytest.mark.parametrize(
+    ("body", "link"),
+    [
+        ("[a](#syntax/roles)", Link("site:/syntax/roles", "syntax-roles")),
+        ("[a](<#My term>)", Link("site:/My term", "my-term")),
+        ("{ref}`a <syntax/roles>`", Link("site:/syntax/roles", "syntax-roles")),
+        ("{ref}`roles`", Link("site:/roles", "roles")),
+        ("<project:#roles>", Link("site:/roles", "roles")),
+        ("[a](project:b.md)", Link("path:guides/b.md\npath:b.md")),
+        ("(roles)=\n## The roles\n\n[a](#roles)", Link("self:", "roles")),
+        ("[text]{#roles} and [a](#roles)", Link("self:", "roles")),
+        (":::{note}\n:name: roles\nx\n:::\n\n{ref}`roles`", Link("self:", "roles")),
+        ("## The roles\n\n[a](#the-roles)", Link("self:", "the-roles")),
+    ],
+)
+def test_myst_label_leads_to_its_page(body: str, link: Link) -> None:
+    """A label is known in the whole project; what the page itself has is meant first."""
+    assert rendered("myst", body).links == (link,)
 
 
 @pytest.mark.parametrize(
