@@ -94,7 +94,7 @@ def address_of(document: Document, rules: Rules) -> Address:
     """Return where the generator of `rules.dialect` publishes a document.
 
     "auto" is the same as "none", unless the document itself leaves no doubt. Reads no further than the
-    front matter, but for the labels of MyST, and never raises.
+    front matter, but for labels of MyST and titles of MkDocs' blog posts, and never raises.
     """
     matter = FrontMatter() if document.media_type == "text/plain" else _matter(document.body)
     path = _clean(document.path).rstrip("/")
@@ -117,8 +117,12 @@ def _matter(body: str) -> FrontMatter:
     # Of what is longer, nothing is read anyway.
     closing = _CLOSING[opening].search(body, 3, 2 * SIZE_LIMIT)
     head = body[: closing.end() if closing else 2 * SIZE_LIMIT]
+    return front_matter.split(normalise(_encodable(head)))[0]
+
+
+def _encodable(text: str) -> str:
     # The YAML parser wants UTF-8, and half of a surrogate pair has none.
-    return front_matter.split(normalise(head.encode("utf-8", "replace").decode()))[0]
+    return text.encode("utf-8", "replace").decode()
 
 
 def _sure_dialect(file: _File) -> str:
@@ -186,12 +190,26 @@ def _mkdocs(file: _File) -> _Places:
     file = file.below("docs/")
     root, posts, _ = ("/" + file.folder).partition("/posts/")
     if posts and file.date:
-        slug = _told(file.matter.text("slug")) or file.stem
+        slug = _told(file.matter.text("slug")) or _post_slug(file) or file.stem
         yield "{}/{}/{:0>2}/{:0>2}/{}/".format(root, *file.date.groups(), slug)
     elif file.stem in ("index", "README"):
         yield file.folder
     else:
         yield file.folder + file.stem + "/"
+
+
+_FIRST_HEADING = re.compile(r"^#[ \t]+(\S.*)", re.MULTILINE)
+_MARKUP = re.compile(r"<[^<>]*>|[^\w\- ]")
+
+
+def _post_slug(file: _File) -> str:
+    """What pymdownx.slugs.slugify makes of the title, which is the first heading if none is told."""
+    title = file.matter.text("title")
+    if title is None:
+        _, text = front_matter.split(normalise(_encodable(file.body)))
+        heading = _FIRST_HEADING.search(text)
+        title = heading[1] if heading is not None else ""
+    return _MARKUP.sub("", one_line(title).lower()).strip().replace(" ", "-")
 
 
 def _mdbook(file: _File) -> _Places:

@@ -34,8 +34,9 @@ def address(dialect: str, path: str, matter: str = "", body: str = "# Title\n", 
         ("mkdocs", "a/README.md", NOTHING, "a/"),
         ("mkdocs", "a/b.md", "slug: c", "a/b/"),
         ("mkdocs", "blog/posts/m.md", "date: 2025-11-11\nslug: free", "blog/2025/11/11/free/"),
-        ("mkdocs", "blog/posts/m.md", "date:\n  created: 2026-2-8", "blog/2026/02/08/m/"),
+        ("mkdocs", "blog/posts/m.md", "date:\n  created: 2026-2-8", "blog/2026/02/08/title/"),
         ("mkdocs", "blog/posts/m.md", "slug: free", "blog/posts/m/"),
+        ("mkdocs", "blog/posts/m.md", "date: 2025-11-11\ntitle: We're *new*!", "blog/2025/11/11/were-new/"),
         ("mdbook", "src/ch01-02-hello-world.md", NOTHING, "ch01-02-hello-world.html"),
         ("mdbook", "src/README.md", NOTHING, "index.html"),
         ("mdbook", "a/readme.md", NOTHING, "a/index.html"),
@@ -123,6 +124,15 @@ def test_place(dialect: str, path: str, matter: str, place: str) -> None:
 def test_aliases(dialect: str, path: str, matter: str, aliases: tuple[str, ...]) -> None:
     """What the file's own name tells is left out; a link index finds that anyway."""
     assert address(dialect, path, matter).aliases == aliases
+
+
+def test_blog_post_of_mkdocs_is_named_by_its_heading() -> None:
+    """Material's blog plugin makes the slug of the title, which is the first heading if none is told."""
+    matter = "date: 2023-10-02\n# a comment"
+
+    named = address("mkdocs", "blog/posts/m.md", matter, "\nText.\n\n# Sunsetting *Gitter*: why\n")
+
+    assert named.path == "blog/2023/10/02/sunsetting-gitter-why/"
 
 
 def test_labels_of_myst_lead_to_their_page() -> None:
