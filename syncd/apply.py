@@ -143,6 +143,7 @@ class Applier:
                     Unchanged(
                         external_id=item.external_id,
                         version=change.version,
+                        source_hash=change.source_hash,
                         rules=self._rules,
                         links=change.links,
                         aliases=change.aliases,
@@ -185,6 +186,7 @@ class Applier:
                 version=change.version,
                 content_hash=change.content_hash,
                 remote_digest=receipt.remote_digest,
+                source_hash=change.source_hash,
                 rules=self._rules,
                 title=page.title,
                 url=page.url,

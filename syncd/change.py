@@ -17,6 +17,7 @@ class Upsert:
     version: str
     page: Page
     content_hash: str
+    source_hash: str
     links: tuple[tuple[str, str | None], ...]
     aliases: tuple[str, ...] | None = None
 
@@ -31,11 +32,12 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Same:
-    """A page that came out as it was acknowledged."""
+    """A page that came out as it was acknowledged; `links` is None if it did not have to be rendered."""
 
     task: Task
     version: str
-    links: tuple[tuple[str, str | None], ...]
+    source_hash: str
+    links: tuple[tuple[str, str | None], ...] | None
     aliases: tuple[str, ...] | None = None
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from syncd.change import Change, Failure, Same, Upsert
 from syncd.connector import Snapshot
-from syncd.digest import content_hash
+from syncd.digest import content_hash, source_hash
 from syncd.errors import PageError, RenderError
 from syncd.linking import Published
 from syncd.model import Document, Draft, Item, Page, RecordState
@@ -57,6 +57,11 @@ async def _change(source: Source, run: Run, snapshot: Snapshot, published: Publi
     aliases = published.aliases.get(external_id)
     try:
         document = await run.crawl(snapshot.read, task.item)
+        source_digest = source_hash(document, published.urls.get(external_id))
+        if _is_made_of_it(source, task, published, source_digest):
+            return Same(
+                task=task, version=document.version, source_hash=source_digest, links=None, aliases=aliases
+            )
         draft = await run.renderer.render(document, source.rules)
         made = page_of(source, task.item, document, draft, published)
     except PageError as error:
@@ -68,14 +73,37 @@ async def _change(source: Source, run: Run, snapshot: Snapshot, published: Publi
         and record.state in (RecordState.LIVE, RecordState.QUARANTINED)
         and record.content_hash == digest
     ):
-        return Same(task=task, version=document.version, links=made.links, aliases=aliases)
+        return Same(
+            task=task,
+            version=document.version,
+            source_hash=source_digest,
+            links=made.links,
+            aliases=aliases,
+        )
     return Upsert(
         task=task,
         version=document.version,
         page=made.page,
         content_hash=digest,
+        source_hash=source_digest,
         links=made.links,
         aliases=aliases,
+    )
+
+
+def _is_made_of_it(source: Source, task: Task, published: Published, source_digest: str) -> bool:
+    """Whether the page that was acknowledged was made of this very document, under these rules and links.
+
+    Then it comes out the same, as after a fresh clone, where every file is new and nothing is.
+    """
+    record = task.record
+    return (
+        task.reason == "changed"
+        and record is not None
+        and record.state == RecordState.LIVE
+        and record.rules == source.rules_key
+        and record.external_id not in published.linking
+        and published.documents.get(record.external_id) == source_digest
     )
 
 

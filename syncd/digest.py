@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
-from syncd.model import Page
+from syncd.model import Document, Page
 
 
 def content_hash(page: Page) -> str:
@@ -19,6 +19,26 @@ def content_hash(page: Page) -> str:
         flags = page.availability
         parts.append([flags.ai_agent, flags.ai_copilot, flags.ai_sales_agent])
     return _sha256(parts)
+
+
+def source_hash(document: Document, url: str | None) -> str:
+    """Return 64 hex digits over all of a document that its page is made of: not its version or its time.
+
+    `url`: where its page is found, which may follow from the settings.
+    """
+    links = sorted(document.links.items())
+    return _sha256(
+        [
+            document.path,
+            document.media_type,
+            document.title,
+            document.body,
+            document.url or url,
+            document.labels,
+            document.locale,
+            links,
+        ]
+    )
 
 
 def remote_digest(*, title: str, html: str, url: str | None) -> str:

@@ -25,6 +25,7 @@ class Sent:
     """Intercom confirmed an upsert.
 
     Attributes:
+        source_hash: of the document that the page was made of.
         links: (target, URL it was resolved to or None) for each link to another page of the source.
         aliases: other paths on the site under which links name the page; None keeps what is known.
         reason: why it was sent: new, changed, links, rules, pending, full.
@@ -36,6 +37,7 @@ class Sent:
     version: str
     content_hash: str
     remote_digest: str
+    source_hash: str
     rules: str
     title: str
     url: str | None
@@ -48,12 +50,17 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unchanged:
-    """It was rendered again and came out as acknowledged: only the version and the links are noted."""
+    """It came out as acknowledged, or was made of the same document: only what is new of it is noted.
+
+    Attributes:
+        links, aliases: None keeps what is known.
+    """
 
     external_id: str
     version: str
+    source_hash: str
     rules: str
-    links: tuple[tuple[str, str | None], ...]
+    links: tuple[tuple[str, str | None], ...] | None
     aliases: tuple[str, ...] | None = None
 
 

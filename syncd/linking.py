@@ -33,12 +33,14 @@ class Published:
         aliases: of the pages whose documents were read ahead, by external_id.
         index: resolves the links to all of them.
         linking: external ids of pages with a link that leads elsewhere than when they were sent.
+        documents: hashes of the documents that the pages were last made of, by external_id.
     """
 
     urls: Mapping[str, str | None] = field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     index: LinkIndex = field(default_factory=lambda: LinkIndex(()))
     linking: frozenset[str] = frozenset()
+    documents: Mapping[str, str] = field(default_factory=dict)
 
 
 def tells_address(item: Item) -> bool:
@@ -99,4 +101,10 @@ def publish(
     index = LinkIndex(entries, [(alias, external_id) for external_id, alias in sorted(names)])
     moved = {target for target, url in store.links(source) if index.resolve(target) != url}
     linking = frozenset(store.linking(source, moved)) if moved else frozenset()
-    return Published(urls=urls, aliases=aliases, index=index, linking=linking)
+    return Published(
+        urls=urls,
+        aliases=aliases,
+        index=index,
+        linking=linking,
+        documents=store.source_hashes(source) if fresh else {},
+    )

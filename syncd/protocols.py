@@ -75,6 +75,10 @@ class StateStore(Protocol):
         """(path on the site, external_id) for every other path under which links name a page."""
         ...
 
+    def source_hashes(self, source: str) -> Mapping[str, str]:
+        """external_id → hash of the document that was last compared."""
+        ...
+
     def remote_digests(self, source: str) -> Mapping[str, str]:
         """external_id → digest of what Intercom answered to the last acknowledged write."""
         ...

@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("absent_since", sa.Double),
         sa.Column("ambiguous_at", sa.Double),
         sa.Column("remote_digest", sa.Text),
+        sa.Column("source_hash", sa.Text),
         sa.Column("intent_hash", sa.Text),
         sa.Column("url", sa.Text),
         sa.Column("title", sa.Text),

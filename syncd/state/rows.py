@@ -30,6 +30,7 @@ class Row(NamedTuple):
 
     Attributes:
         remote_digest: of what the last acknowledgement showed.
+        source_hash: of the document that was last compared.
         intent_hash: content of the upsert that was last intended.
         attempts: requests intended since the last acknowledgement.
         attempted_at: Unix seconds of the last intent.
@@ -48,6 +49,7 @@ class Row(NamedTuple):
     absent_since: float | None = None
     ambiguous_at: float | None = None
     remote_digest: str | None = None
+    source_hash: str | None = None
     intent_hash: str | None = None
     url: str | None = None
     title: str | None = None
@@ -120,7 +122,7 @@ def fold(before: Mapping[str, Row], entries: Sequence[Entry], *, at: float) -> C
         after = advance(row, entry, at=at)
         if after is not None and after is not row:
             changes.rows[external_id] = after._replace(updated=at)
-        if after is not None and isinstance(entry, Sent | Unchanged):
+        if after is not None and isinstance(entry, Sent | Unchanged) and entry.links is not None:
             changes.links[external_id] = {
                 storable(target): None if url is None else storable(url) for target, url in entry.links
             }
@@ -154,6 +156,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 absences=0,
                 absent_since=None,
                 remote_digest=entry.remote_digest,
+                source_hash=entry.source_hash,
                 intent_hash=None,
                 url=None if entry.url is None else storable(entry.url),
                 title=storable(entry.title),
@@ -195,6 +198,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
             return row._replace(
                 version=entry.version,
                 state=RecordState.LIVE.value,
+                source_hash=entry.source_hash,
                 rules=entry.rules,
                 error=None,
                 retry=False,

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Insert, Table, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Column, Connection, Insert, Table, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from syncd.errors import ConfigError, StateStoreError
@@ -181,11 +181,18 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         )
         return self.read(lambda connection: [(row[0], row[1]) for row in connection.execute(query)])
 
+    def source_hashes(self, source: str) -> Mapping[str, str]:
+        """external_id → hash of the document that was last compared."""
+        return self._known(source, records.c.source_hash)
+
     def remote_digests(self, source: str) -> Mapping[str, str]:
         """external_id → digest of what Intercom answered to the last acknowledged write."""
-        query = select(records.c.external_id, records.c.remote_digest).where(
+        return self._known(source, records.c.remote_digest)
+
+    def _known(self, source: str, column: Column[str]) -> Mapping[str, str]:
+        query = select(records.c.external_id, column).where(
             records.c.source == source,
-            records.c.remote_digest.is_not(None),
+            column.is_not(None),
             records.c.state != RecordState.TOMBSTONE.value,
         )
         return self.read(lambda connection: {row[0]: row[1] for row in connection.execute(query)})

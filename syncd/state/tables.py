@@ -36,6 +36,7 @@ records = Table(
     Column("absent_since", Double),
     Column("ambiguous_at", Double),
     Column("remote_digest", Text),
+    Column("source_hash", Text),
     Column("intent_hash", Text),
     Column("url", Text),
     Column("title", Text),

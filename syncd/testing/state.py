@@ -93,6 +93,11 @@ class MemoryStateStore:
         told = self._aliases.get(source, {})
         return [(alias, external_id) for external_id in sorted(told) for alias in told[external_id]]
 
+    def source_hashes(self, source: str) -> Mapping[str, str]:
+        return {
+            key: row.source_hash for key, row in self._present(source).items() if row.source_hash is not None
+        }
+
     def remote_digests(self, source: str) -> Mapping[str, str]:
         return {
             key: row.remote_digest
@@ -179,6 +184,7 @@ def sent(
     version: str = "v1",
     content_hash: str = "h1",
     remote_digest: str = "d1",
+    source_hash: str = "s1",
     rules: str = "r1",
     title: str = "A page",
     url: str | None = "https://docs.example/a",
@@ -194,6 +200,7 @@ def sent(
         version=version,
         content_hash=content_hash,
         remote_digest=remote_digest,
+        source_hash=source_hash,
         rules=rules,
         title=title,
         url=url,
@@ -201,6 +208,26 @@ def sent(
         action=action,
         reason=reason,
         hash_before=hash_before,
+    )
+
+
+def unchanged(
+    external_id: str,
+    *,
+    version: str = "v2",
+    source_hash: str = "s1",
+    rules: str = "r1",
+    links: tuple[tuple[str, str | None], ...] | None = (),
+    aliases: tuple[str, ...] | None = None,
+) -> Unchanged:
+    """A comparison that found nothing to send."""
+    return Unchanged(
+        external_id=external_id,
+        version=version,
+        source_hash=source_hash,
+        rules=rules,
+        links=links,
+        aliases=aliases,
     )
 
 
@@ -307,12 +334,18 @@ class StateStoreContract:
     def test_unchanged_page_notes_version_rules_and_links(self, store: StateStore) -> None:
         """A page that came out the same is not looked at again for this version."""
         self.post(store, sent("a", links=(("path:b.md", "https://docs.example/b"),)))
-        self.post(
-            store, Unchanged(external_id="a", version="v2", rules="r2", links=(("path:c.md", None),)), at=11.0
-        )
+        self.post(store, unchanged("a", version="v2", rules="r2", links=(("path:c.md", None),)), at=11.0)
 
         assert self.record(store) == Record("a", "v2", "live", content_hash="h1", page_id="p1", rules="r2")
         assert list(store.links("s")) == [("path:c.md", None)]
+
+    def test_page_of_the_same_document_keeps_its_links(self, store: StateStore) -> None:
+        """What was not rendered tells nothing about links; the next run knows the document by its hash."""
+        self.post(store, sent("a", links=(("path:b.md", "https://docs.example/b"),)))
+        self.post(store, unchanged("a", version="v2", source_hash="s2", links=None))
+
+        assert list(store.links("s")) == [("path:b.md", "https://docs.example/b")]
+        assert store.source_hashes("s") == {"a": "s2"}
 
     def test_aliases_stay_until_others_are_told(self, store: StateStore) -> None:
         """A page that is only looked at for its links keeps its old URLs; a deleted one loses them."""
@@ -320,7 +353,7 @@ class StateStoreContract:
         self.post(store, sent("a"))
         assert list(store.aliases("s")) == [("/old", "a"), ("/older", "a")]
 
-        self.post(store, Unchanged(external_id="a", version="v2", rules="r2", links=(), aliases=("/new",)))
+        self.post(store, unchanged("a", version="v2", rules="r2", aliases=("/new",)))
         assert list(store.aliases("s")) == [("/new", "a")]
 
         self.post(store, deleted("a"))
@@ -329,7 +362,7 @@ class StateStoreContract:
     def test_unchanged_frees_a_quarantined_page(self, store: StateStore) -> None:
         """A page that renders again as it was acknowledged is live."""
         self.post(store, sent("a"), failed("a"))
-        self.post(store, Unchanged(external_id="a", version="v3", rules="r1", links=()))
+        self.post(store, unchanged("a", version="v3"))
 
         assert self.record(store).state == "live"
 
@@ -479,7 +512,7 @@ class StateStoreContract:
             Absent(external_id="a"),
             Returned(external_id="a"),
             Deleting(external_id="a"),
-            Unchanged(external_id="a", version="v", rules="r", links=(("path:b.md", None),)),
+            unchanged("a", version="v", rules="r", links=(("path:b.md", None),)),
         ],
         ids=lambda entry: type(entry).__name__,
     )

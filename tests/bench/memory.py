@@ -54,6 +54,7 @@ def record_all(place: Place) -> None:
                     page_id=str(100_000 + place),
                     version=item.version,
                     content_hash=f"{place:064x}",
+                    source_hash="0" * 64,
                     remote_digest=f"{place:064x}",
                     rules=source.rules_key,
                     title=item.path,

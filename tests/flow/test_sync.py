@@ -414,3 +414,34 @@ def test_killed_reader_of_the_state_harms_nothing(workplace: Workplace) -> None:
 
         assert workplace.sync()["updated"] == 1
     other.close()
+
+
+def test_new_times_alone_render_and_send_nothing(workplace: Workplace) -> None:
+    """After a fresh clone every file is new, and nothing is: it is read once, and known by its hash."""
+    workplace.write({"a.md": "# A\n\nSee [b](b.md).\n", "b.md": "# B\n\nText.\n"})
+    workplace.sync()
+    versions = {row["external_id"]: row["version"] for row in shown(workplace)}
+    workplace.writes()
+
+    for name in ("a.md", "b.md"):
+        copy = workplace.docs / f"{name}.copy"
+        copy.write_bytes((workplace.docs / name).read_bytes())
+        copy.replace(workplace.docs / name)
+    done = workplace.sync()
+
+    assert (done["unchanged"], done["requests"]) == (2, 0)
+    assert not {row["version"] for row in shown(workplace)} & set(versions.values())
+
+    # The links that were not looked at are still known, and an edit is still seen.
+    workplace.remove("b.md")
+    workplace.sync()
+    workplace.sync()
+    assert workplace.writes() == [("POST", "a.md"), ("DELETE", "b.md")]
+    workplace.write({"a.md": "# A\n\nMore.\n"})
+    assert workplace.sync()["updated"] == 1
+
+
+def shown(workplace: Workplace) -> list[dict[str, str]]:
+    rows = workplace.run("pages", "--json").document["pages"]
+    assert isinstance(rows, list)
+    return rows

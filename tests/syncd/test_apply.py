@@ -100,6 +100,7 @@ def upsert(
         task=Task(item(external_id), "new", record),
         version="1",
         page=page(html, external_id=external_id),
+        source_hash="s",
         content_hash=f"hash of {html}",
         links=(),
     )
@@ -157,7 +158,9 @@ async def test_import_source_is_found_once(bench: Bench) -> None:
 
 async def test_import_source_is_not_asked_for_without_need(bench: Bench) -> None:
     """A run that finds everything as it was makes no request."""
-    await bench.applier.apply(Same(task=Task(item(), "changed", record()), version="2", links=()))
+    await bench.applier.apply(
+        Same(task=Task(item(), "changed", record()), version="2", source_hash="s", links=())
+    )
     await bench.applier.drain()
 
     assert (bench.connected, bench.applier.tally.same) == (0, 1)

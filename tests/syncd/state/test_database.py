@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
 import shutil
 import signal
@@ -14,7 +13,7 @@ import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
 
@@ -55,8 +54,9 @@ def python(program: str, *arguments: str) -> subprocess.Popen[str]:
 @pytest.fixture
 def plain_user() -> Iterator[Path]:
     """A folder, and the rights of a user who is not root."""
-    # It is loaded when it is needed, and such a user may not be able to read it.
-    importlib.import_module("alembic.command")
+    # What a store loads only when it needs it, such a user may not be able to read.
+    with TemporaryDirectory() as warm:
+        SqlStateStore(url(Path(warm) / "syncd.db")).close()
     folder = Path(mkdtemp())
     folder.chmod(0o777)
     root = os.geteuid() == 0
