@@ -91,8 +91,9 @@ class Source:
 
     def url_of(self, item: Item, address: Address | None = None) -> str | None:
         """Where a reader finds the item: by its origin, its own words, or the template, in this order."""
-        told = address.absolute if address is not None else None
-        return item.url or told or page_url(self.page_url, item.path, address)
+        if address is None:
+            return item.url or page_url(self.page_url, item.path)
+        return item.url or address.absolute or page_url(self.page_url, item.path, address.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

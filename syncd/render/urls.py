@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
-
-if TYPE_CHECKING:
-    from syncd.render.addresses import Address
 
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 _INDEX_STEMS = frozenset({"index", "_index", "readme"})
@@ -41,7 +37,7 @@ def check_template(template: str) -> None:
         raise ValueError(f"page_url {template!r} must not hold blanks")
 
 
-def page_url(template: str | None, path: str, address: Address | None = None) -> str | None:
+def page_url(template: str | None, path: str, address: str | None = None) -> str | None:
     """Return where a reader finds the document at `path`; None without a template.
 
     `{path}` is the path with its extension, `{slug}` without; there index, _index and README stand for
@@ -51,7 +47,7 @@ def page_url(template: str | None, path: str, address: Address | None = None) ->
     if template is None:
         return None
     slug = slug_of(path)
-    values = {"address": slug if address is None else address.path, "path": path, "slug": slug}
+    values = {"address": slug if address is None else address, "path": path, "slug": slug}
     for name, value in values.items():
         if not value or value.endswith("/"):
             template = template.replace("{" + name + "}/", "{" + name + "}")

@@ -240,7 +240,7 @@ def test_links_find_a_page_by_each_of_its_places() -> None:
     rules = Rules(dialect="docusaurus")
     page = document("---\nid: core-concepts\nslug: /concepts\n---\n", path="intro/CoreConcepts.md")
     found = address_of(page, rules)
-    url = page_url("https://redux.dev/docs/{address}", page.path, found)
+    url = page_url("https://redux.dev/docs/{address}", page.path, found.path)
     index = LinkIndex(
         [(page.external_id, page.path, url)], [(alias, page.external_id) for alias in found.aliases]
     )

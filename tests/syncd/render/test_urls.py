@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.render.addresses import Address
 from syncd.render.urls import check_template, page_url
 
 
@@ -44,7 +43,7 @@ def test_page_url(template: str | None, path: str, url: str | None) -> None:
 )
 def test_address_in_a_page_url(template: str, place: str, url: str) -> None:
     """The generator's place is encoded like any path and keeps its closing slash, but only one."""
-    assert page_url(template, "c/d.md", Address(path=place)) == url
+    assert page_url(template, "c/d.md", place) == url
 
 
 @pytest.mark.parametrize(
