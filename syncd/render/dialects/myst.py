@@ -85,7 +85,7 @@ _INCLUDED = frozenset({"include", "literalinclude", "literal-include", "embed"})
 _TITLED = re.compile(r"(.*?)[ \t]*<([^<>]*)>$", re.DOTALL)
 
 _ROLES = substitute(
-    r"\{(?P<role>[\w:.+-]+)\}(?P<roleticks>`+)(?P<content>.+?)(?P=roleticks)(?!`)",
+    r"\{(?P<role>[\w:.+-]+)\}(?P<roleticks>`+)(?P<content>(?:(?!\n[ \t]*\n).)+?)(?P=roleticks)(?!`)",
     lambda match: _role(match["role"], match["content"].strip()),
     sign="}`",
 )

@@ -160,6 +160,7 @@ def test_mdbook_hides_lines_of_rust_in_a_quote() -> None:
             '<p>see <a href="link:0">the part</a>, <a href="link:1">b</a>, '
             "<code>c</code> and <kbd>F1</kbd></p>",
         ),
+        ("{ref}`a <x>\n\nb `c`", "<p>{ref}`a</p>\n<p>b <code>c</code></p>"),
         ("[](b-c.md) and `` {ref}`x` ``", '<p><a href="link:0">b c</a> and <code>{ref}`x`</code></p>'),
         ("```{glossary}\nTerm\n  What it means\n```", "<dl>\n<dt>Term</dt>\n<dd>What it means</dd>\n</dl>"),
         (
