@@ -16,6 +16,11 @@ CODE = frozenset(
 )
 UNSEEN = frozenset({"toctree", "raw", "eval-rst", "include", "only", "mermaid", "contents", "highlight"})
 
+# Directives whose argument drives something and is not shown.
+DRIVEN = frozenset(
+    {"button-link", "button-ref", "container", "div", "figure", "grid", "grid-item", "image", "table"}
+)
+
 
 class Parts(NamedTuple):
     """Prose with a blank line where a block of code was; each block of code; code that is only driven."""
@@ -78,7 +83,7 @@ def parts(text: str, *, directives: bool = False, rust: bool = False) -> Parts:
             prose.append("")
         elif role is not None and role[1] not in CODE | UNSEEN:
             nested.append(match[2])
-            prose += ["", role[2], ""]
+            prose += ["", "" if role[1] in DRIVEN else role[2], ""]
         else:
             kind = role[1] if role is not None else ""
             if rust and match[3].startswith("rust"):

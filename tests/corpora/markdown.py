@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tests.corpora.expected import Original
-from tests.corpora.fences import parts
+from tests.corpora.fences import DRIVEN, parts
 
 Resolve = Callable[[str], str | None]
 """Link as it is written → external id of the page that it means, None if it means no other page."""
@@ -33,11 +33,7 @@ _SPAN = re.compile(
     r"(?:(?<!`)\{([\w:+.-]+)\})?(?<!`)(`+)(?!`)((?:(?!\n[ \t]*\n).)*?)(?<!`)\2(?!`)", re.DOTALL
 )
 _MYST_OPTION = re.compile(r"^[ \t>]*:[\w-]+:(?:[ \t].*)?$", re.MULTILINE)
-# Directives whose argument drives something and is not shown.
-_DRIVEN = re.compile(
-    r"^([ \t>]*:{3,}[ \t]*)\{(?:grid|grid-item|image|figure|button-link|container|div|table)\}.*$",
-    re.MULTILINE,
-)
+_DRIVEN = re.compile(r"^([ \t>]*:{3,}[ \t]*)\{(?:" + "|".join(sorted(DRIVEN)) + r")\}.*$", re.MULTILINE)
 _IMAGE = re.compile(r"!\[([^\[\]]*)\](?:\([^()\s]*(?:\s+\"[^\"]*\")?\s*\)|\[[^\[\]]*\])")
 _INLINE = re.compile(
     r"\]\(\s*(?:<([^<>\n]*)>|((?:[^()\s]|\([^()\s]*\))*))(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^)]*\)))?\s*\)"
