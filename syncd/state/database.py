@@ -169,11 +169,16 @@ class ReadOnlyFile:
 
 
 class MemoryCopy:
-    """A state in memory that nothing outside can change: an empty one, or the copy of a file."""
+    """A state in memory that nothing outside can change: an empty one, or the copy of a file.
+
+    Attributes:
+        empty: it stands for a state that has no schema yet.
+    """
 
     def __init__(self, path: Path) -> None:
         """Start empty; the path is for messages."""
         self.path = path
+        self.empty = False
         self._lock = threading.Lock()
         self._driver = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self._engine = _engine(lambda: self._driver, StaticPool)

@@ -100,7 +100,7 @@ class LeftOut(NamedTuple):
 
     Attributes:
         external_id: or the scope that could not be seen.
-        state: skipped, unseen, or the state of the page's row.
+        state: skipped, unseen, warning, or the state of the page's row.
     """
 
     source: str
@@ -156,8 +156,8 @@ def run_outcomes(store: SqlStateStore, run: int) -> list[OutcomeLine]:
 def left_out(store: SqlStateStore, source: str) -> list[LeftOut]:
     """Return what is not published as the origin has it, each with its reason, by id.
 
-    That is what the last listing left out or could not see, and the pages that are parked, empty, or
-    whose last request had no valid answer.
+    That is what the last listing left out or could not see, the pages that are parked, empty, or whose
+    last request had no valid answer, and what the renderer warned of in pages that are published.
     """
     parked = select(records.c.external_id, records.c.state, records.c.error).where(
         records.c.source == source,
@@ -168,8 +168,16 @@ def left_out(store: SqlStateStore, source: str) -> list[LeftOut]:
         unlisted.c.source == source
     )
 
+    warned = select(records.c.external_id, records.c.warnings).where(
+        records.c.source == source,
+        records.c.warnings.is_not(None),
+        records.c.state == RecordState.LIVE.value,
+    )
+
     def work(connection: Connection) -> list[LeftOut]:
         found = [LeftOut(source, *row) for row in connection.execute(parked)]
+        for external_id, warnings in connection.execute(warned):
+            found += [LeftOut(source, external_id, "warning", line) for line in warnings.splitlines()]
         for scope, skipped, reason in connection.execute(unseen):
             found.append(LeftOut(source, scope, "skipped" if skipped else "unseen", reason))
         return sorted(found, key=lambda one: one.external_id)

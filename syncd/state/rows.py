@@ -32,6 +32,7 @@ class Row(NamedTuple):
         remote_digest: of what the last acknowledgement showed.
         source_hash: of the document that was last compared.
         intent_hash: content of the upsert that was last intended.
+        warnings: of the last rendering, one a line.
         attempts: requests intended since the last acknowledgement.
         attempted_at: Unix seconds of the last intent.
         in_flight: a request was intended and nothing was heard of its end.
@@ -53,6 +54,7 @@ class Row(NamedTuple):
     intent_hash: str | None = None
     url: str | None = None
     title: str | None = None
+    warnings: str | None = None
     attempts: int = 0
     attempted_at: float | None = None
     in_flight: bool = False
@@ -160,6 +162,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 intent_hash=None,
                 url=None if entry.url is None else storable(entry.url),
                 title=storable(entry.title),
+                warnings=_lines(entry.warnings),
                 attempts=0,
                 in_flight=False,
                 error=None,
@@ -199,6 +202,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 version=entry.version,
                 state=RecordState.LIVE.value,
                 source_hash=entry.source_hash,
+                warnings=row.warnings if entry.warnings is None else _lines(entry.warnings),
                 rules=entry.rules,
                 error=None,
                 retry=False,
@@ -276,6 +280,10 @@ def _present(row: Row | None, external_id: str, at: float) -> Row:
         # The page is another one, but a late request for the old one would still land under this id.
         return Row(external_id, created=at, ambiguous_at=row.ambiguous_at)
     return row
+
+
+def _lines(warnings: tuple[str, ...]) -> str | None:
+    return storable("\n".join(warnings)) or None
 
 
 def _url(row: Row | None, entry: Failed | Skipped) -> str | None:

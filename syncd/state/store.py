@@ -109,6 +109,8 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
     def schema(self) -> str | None:
         """The schema that the rows are in now; None while there is none."""
+        if isinstance(self._database, MemoryCopy) and self._database.empty:
+            return None  # tables without rows stand in for a state that nobody made yet
         return self.read(lambda connection: migrate.current(connection, self.path))
 
     # -- what a run asks ------------------------------------------------------------------------------
@@ -341,6 +343,7 @@ def _open_read_only(path: Path, known: migrate.History) -> Database:
     copy = MemoryCopy(path)
     if not exists:
         copy.build(metadata.create_all)
+        copy.empty = True
         return copy
     file = ReadOnlyFile(path)
     try:
@@ -350,6 +353,7 @@ def _open_read_only(path: Path, known: migrate.History) -> Database:
             return file
         if schema is None:
             copy.build(metadata.create_all)
+            copy.empty = True
         else:
             migrate.require_known(schema, known, path)
             copy.fill(file)

@@ -40,6 +40,7 @@ records = Table(
     Column("intent_hash", Text),
     Column("url", Text),
     Column("title", Text),
+    Column("warnings", Text),
     Column("attempts", Integer, nullable=False),
     Column("attempted_at", Double),
     Column("in_flight", Boolean, nullable=False),

@@ -220,6 +220,7 @@ class TestReadOnly:
         with SqlStateStore(url(tmp_path / "none" / "syncd.db"), read_only=True) as store:
             assert store.records("s") == {}
             assert store.hold("s") is None
+            assert store.schema() is None
 
         assert list(tmp_path.iterdir()) == []
 
@@ -229,6 +230,7 @@ class TestReadOnly:
         path.touch()
         with SqlStateStore(url(path), read_only=True) as store:
             assert store.records("s") == {}
+            assert store.schema() is None
 
         assert path.stat().st_size == 0
 
