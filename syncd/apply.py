@@ -135,6 +135,7 @@ class Applier:
 
     async def _carry_out(self, change: Change) -> None:
         item = change.task.item
+        self.tally.notice(change)
         match change:
             case Upsert():
                 await self._upsert(change)
@@ -147,6 +148,7 @@ class Applier:
                         rules=self._rules,
                         links=change.links,
                         aliases=change.aliases,
+                        warnings=change.warnings,
                     )
                 )
                 self.tally.same += 1
@@ -192,6 +194,7 @@ class Applier:
                 url=page.url,
                 links=change.links,
                 aliases=change.aliases,
+                warnings=change.warnings,
                 action=change.action,
                 reason=change.task.reason,
                 hash_before=record.content_hash if record is not None else None,

@@ -20,6 +20,7 @@ class Upsert:
     source_hash: str
     links: tuple[tuple[str, str | None], ...]
     aliases: tuple[str, ...] | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def action(self) -> Action:
@@ -32,13 +33,17 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Same:
-    """A page that came out as it was acknowledged; `links` is None if it did not have to be rendered."""
+    """A page that came out as it was acknowledged.
+
+    `links` and `warnings` are None if it did not have to be rendered.
+    """
 
     task: Task
     version: str
     source_hash: str
     links: tuple[tuple[str, str | None], ...] | None
     aliases: tuple[str, ...] | None = None
+    warnings: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +83,13 @@ class Tally:
     deleted: int = 0
     failed: int = 0
     skipped: int = 0
+    warned: int = 0
+    unlinked: int = 0
     errors: list[tuple[str, str]] = field(default_factory=list)
 
     def foresee(self, change: Change) -> None:
         """Count what would become of a change if all goes well."""
+        self.notice(change)
         match change:
             case Upsert():
                 self.sent(change.action)
@@ -93,6 +101,12 @@ class Tally:
                 pass  # it will be deleted, or held
             case Failure():
                 self.failure(change.task.item.external_id, change.error)
+
+    def notice(self, change: Change) -> None:
+        """Count what is less than perfect about a page that was rendered."""
+        if isinstance(change, Upsert | Same):
+            self.warned += bool(change.warnings)
+            self.unlinked += sum(url is None for _, url in change.links or ())
 
     def sent(self, action: Action) -> None:
         """Count a page that Intercom confirmed."""

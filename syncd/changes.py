@@ -79,6 +79,7 @@ async def _change(source: Source, run: Run, snapshot: Snapshot, published: Publi
             source_hash=source_digest,
             links=made.links,
             aliases=aliases,
+            warnings=draft.warnings,
         )
     return Upsert(
         task=task,
@@ -88,6 +89,7 @@ async def _change(source: Source, run: Run, snapshot: Snapshot, published: Publi
         source_hash=source_digest,
         links=made.links,
         aliases=aliases,
+        warnings=draft.warnings,
     )
 
 

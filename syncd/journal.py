@@ -28,6 +28,7 @@ class Sent:
         source_hash: of the document that the page was made of.
         links: (target, URL it was resolved to or None) for each link to another page of the source.
         aliases: other paths on the site under which links name the page; None keeps what is known.
+        warnings: what a person should know of the rendering, one sentence each.
         reason: why it was sent: new, changed, links, rules, pending, full.
         hash_before: what was acknowledged before; None for a page that is new.
     """
@@ -43,6 +44,7 @@ class Sent:
     url: str | None
     links: tuple[tuple[str, str | None], ...]
     aliases: tuple[str, ...] | None = None
+    warnings: tuple[str, ...] = ()
     action: Action
     reason: str
     hash_before: str | None
@@ -53,7 +55,7 @@ class Unchanged:
     """It came out as acknowledged, or was made of the same document: only what is new of it is noted.
 
     Attributes:
-        links, aliases: None keeps what is known.
+        links, aliases, warnings: None keeps what is known.
     """
 
     external_id: str
@@ -62,6 +64,7 @@ class Unchanged:
     rules: str
     links: tuple[tuple[str, str | None], ...] | None
     aliases: tuple[str, ...] | None = None
+    warnings: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,6 +141,10 @@ def _notices(listing: Listing, plan: Plan, tally: Tally) -> list[str]:
     notices.extend(f"left out {count} item(s): {reason}" for reason, count in kept.most_common())
     if empty := plan.skipped + tally.skipped:
         notices.append(f"left out {empty} page(s) without text or marked as drafts: syncd pages --skipped")
+    if tally.warned:
+        notices.append(f"{tally.warned} page(s) came with warnings: syncd pages --skipped")
+    if tally.unlinked:
+        notices.append(f"{tally.unlinked} link(s) to no page of the source were published as text")
     if plan.parked:
         notices.append(
             f"{len(plan.parked)} page(s) stay in quarantine until they change: syncd pages --skipped"

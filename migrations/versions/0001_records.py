@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("intent_hash", sa.Text),
         sa.Column("url", sa.Text),
         sa.Column("title", sa.Text),
+        sa.Column("warnings", sa.Text),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("attempted_at", sa.Double),
         sa.Column("in_flight", sa.Boolean, nullable=False),

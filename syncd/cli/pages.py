@@ -15,7 +15,7 @@ from syncd.model import RecordState
 @click.argument("search", required=False)
 @click.option("--source", help="Only pages of this source.")
 @click.option("--state", type=click.Choice([state.value for state in RecordState]), help="Only pages in it.")
-@click.option("--skipped", is_flag=True, help="What was left out or refused, with the reason.")
+@click.option("--skipped", is_flag=True, help="What was left out, refused or warned of, and why.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
 @config_option
 @json_option

@@ -55,15 +55,20 @@ def command(
     from dataclasses import asdict
 
     from syncd.cli.report import SCHEMA, print_json
+    from syncd.cli.text import one_line
 
     if as_html and as_coverage:
         raise ConfigError("--html and --coverage ask for two different things; give one of them")
     preview = _of_sources(path, source_name, config_path) or _of_file(Path(path))
     page = preview.page
     measured = _measured(preview) if as_coverage else None
+    warnings = preview.draft.warnings
+    if not as_json:
+        for warning in warnings:
+            click.echo(f"warning: {one_line(warning)}", err=True)
     if as_json:
         told = {} if measured is None else {"coverage": _told(measured)}
-        print_json({"schema": SCHEMA, "page": asdict(page), **told})
+        print_json({"schema": SCHEMA, "page": asdict(page), "warnings": list(warnings), **told})
     elif measured is not None:
         _print_coverage(page, measured)
     elif as_html:

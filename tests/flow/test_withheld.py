@@ -78,3 +78,26 @@ def test_page_that_becomes_empty_keeps_what_was_published(workplace: Workplace) 
 
     assert (done["result"], done["failed"], done["deleted"]) == ("partial", 1, 0)
     assert workplace.pages()["a.md"].html == html
+
+
+def test_what_the_renderer_warns_of_stays_visible(workplace: Workplace) -> None:
+    """A page that lacks a part is published, and says so until it is mended; so are links without target."""
+    workplace.configure(rendering={"dialect": "mdbook"})
+    workplace.write({"a.md": "# A\n\n{{#include missing.md}}\n\n[b](nowhere.md) and text.\n"})
+
+    done = workplace.sync()
+    assert done["result"] == "ok"
+    assert "1 page(s) came with warnings: syncd pages --skipped" in done["notices"]
+    assert "1 link(s) to no page of the source were published as text" in done["notices"]
+
+    def told() -> list[tuple[str, str]]:
+        rows = workplace.run("pages", "--skipped", "--json").document["skipped"]
+        return [(row["external_id"], row["state"]) for row in rows]
+
+    assert told() == [("a.md", "warning")]
+    workplace.sync()
+    assert told() == [("a.md", "warning")]
+
+    workplace.write({"a.md": "# A\n\nText.\n"})
+    workplace.sync()
+    assert told() == []
