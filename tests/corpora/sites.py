@@ -81,11 +81,11 @@ class Site:
         if place.startswith("/"):
             return self._absolute(place)
         below = posixpath.normpath(posixpath.join(posixpath.dirname(path), place))
-        return (
-            self._file(below)
-            or self._at.get(_key(urljoin(self.places[path], place)))
-            or self._at.get(_key(below))
-        )
+        # Without the suffix of a file it is no file, but a place on the site.
+        on_site = self._at.get(_key(urljoin(self.places[path], place)))
+        if re.search(r"\.\w+$", place):
+            return self._file(below) or on_site or self._at.get(_key(below))
+        return on_site or self._file(below) or self._at.get(_key(below))
 
     def _absolute(self, place: str) -> str | None:
         if self._prefix and place.startswith(self._prefix + "/"):
