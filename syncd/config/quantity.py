@@ -18,6 +18,7 @@ _ISO_DURATION = re.compile(
 # The same two forms in the regular expressions that JSON Schema knows (ECMA-262).
 DURATION_PATTERN = (
     r"^(?=\d)(\d{1,6}w)?(\d{1,6}d)?(\d{1,6}h)?(\d{1,6}m)?(\d{1,6}s)?$"
+    r"|^0$"
     r"|^P(?=\d|T\d)(\d{1,6}W)?(\d{1,6}D)?(T(?=\d)(\d{1,6}H)?(\d{1,6}M)?(\d{1,6}S)?)?$"
 )
 _UNIT_S = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -40,8 +41,10 @@ def parse_duration(value: object) -> float:
     """Return the seconds of "15m", "1h30m", "90s", "2d" or ISO 8601 "PT15M", "P1D".
 
     Raises:
-        ValueError: another form. A bare number has no unit, and is refused.
+        ValueError: another form. A bare number has no unit, and is refused, but for 0, which needs none.
     """
+    if value == "0" or (value == 0 and not isinstance(value, bool)):
+        return 0.0
     if isinstance(value, str) and len(value) > 1:
         match = _DURATION.fullmatch(value) or _ISO_DURATION.fullmatch(value)
         if match is not None and any(match.groups()):
@@ -85,7 +88,10 @@ Seconds = Annotated[
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema(
-        {"type": "string", "pattern": DURATION_PATTERN, "examples": ["90s", "15m", "1h30m", "PT15M"]}
+        {
+            "anyOf": [{"type": "string", "pattern": DURATION_PATTERN}, {"const": 0}],
+            "examples": ["90s", "15m", "1h30m", "PT15M"],
+        }
     ),
 ]
 """Seconds; written as a duration with its unit."""

@@ -27,6 +27,8 @@ from syncd.config.quantity import (
         ("2d", 172800),
         ("1w", 604800),
         ("0s", 0),
+        ("0", 0),
+        (0, 0),
         ("PT15M", 900),
         ("P1D", 86400),
         ("P1DT12H", 129600),
@@ -34,7 +36,7 @@ from syncd.config.quantity import (
         ("P2W", 1209600),
     ],
 )
-def test_duration_in_each_accepted_form(text: str, seconds: int) -> None:
+def test_duration_in_each_accepted_form(text: object, seconds: int) -> None:
     """People's form and ISO 8601 mean the same seconds."""
     assert parse_duration(text) == seconds
 
@@ -42,7 +44,7 @@ def test_duration_in_each_accepted_form(text: str, seconds: int) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        0,
+        False,
         -5,
         5,
         5.0,
