@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from typing import NamedTuple
 
-from syncd.render.dialects import containers
+from syncd.render.dialects import containers, tables
 from syncd.render.dialects.blocks import (
     attribute_lists,
     close_callout,
@@ -265,7 +264,15 @@ def _shown(prefix: str, directive: _Directive, page: Page) -> list[str]:
         alt = [prefix.rstrip(), prefix + options["alt"]] if options.get("alt") else []
         return [*alt, prefix.rstrip(), *_expanded(body, page), prefix.rstrip()]
     if name in ("csv-table", "csvtable"):
-        return [*labelled(prefix, argument), *_csv(prefix, options.get("header", ""), body), prefix.rstrip()]
+        return [
+            *labelled(prefix, argument),
+            *tables.from_csv(prefix, options.get("header", ""), body),
+            prefix.rstrip(),
+        ]
+    if name == "list-table":
+        table = tables.from_list(prefix, int(options.get("header-rows") == "1"), body)
+        if table is not None:
+            return [*labelled(prefix, argument), *table, prefix.rstrip()]
     if name == "glossary":
         return [prefix.rstrip(), *_glossary(_expanded(body, page)), prefix.rstrip()]
     if name in _PLAIN:
@@ -281,20 +288,6 @@ def _fenced(prefix: str, language: str, body: list[str]) -> list[str]:
     longest = max((len(run) for line in body for run in re.findall(r"`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return [f"{prefix}{fence}{language}", *body, prefix + fence]
-
-
-def _csv(prefix: str, header: str, body: list[str]) -> list[str]:
-    rows = list(
-        csv.reader(
-            (line.strip(" \t>") for line in [header, *body] if line.strip(" \t>")), skipinitialspace=True
-        )
-    )
-    cells = ["| " + " | ".join(cell.strip().replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return (
-        [prefix + cells[0], prefix + "|---" * len(rows[0]) + "|", *(prefix + row for row in cells[1:])]
-        if rows
-        else []
-    )
 
 
 def _glossary(lines: list[str]) -> list[str]:

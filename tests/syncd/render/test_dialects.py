@@ -160,6 +160,15 @@ def test_mdbook_hides_lines_of_rust_in_a_quote() -> None:
             '<p>see <a href="link:0">the part</a>, <a href="link:1">b</a>, '
             "<code>c</code> and <kbd>F1</kbd></p>",
         ),
+        (
+            "```{list-table} Ice\n:header-rows: 1\n\n* - Treat\n  - Price\n* - A *bar*\n  - 2\n    or 3\n```",
+            "<p><strong>Ice</strong></p>\n<table>\n<thead>\n<tr>\n<th>Treat</th>\n<th>Price</th>\n</tr>\n</thead>\n"
+            "<tbody>\n<tr>\n<td>A <em>bar</em></td>\n<td>2 or 3</td>\n</tr>\n</tbody>\n</table>",
+        ),
+        (
+            "```{list-table}\n* - a\n  - - b\n    - c\n```",
+            "<ul>\n<li>\n<ul>\n<li>a</li>\n<li>\n<ul>\n<li>b</li>\n<li>c</li>\n</ul>\n</li>\n</ul>\n</li>\n</ul>",
+        ),
         ("{ref}`a <x>\n\nb `c`", "<p>{ref}`a</p>\n<p>b <code>c</code></p>"),
         ("[](b-c.md) and `` {ref}`x` ``", '<p><a href="link:0">b c</a> and <code>{ref}`x`</code></p>'),
         ("```{glossary}\nTerm\n  What it means\n```", "<dl>\n<dt>Term</dt>\n<dd>What it means</dd>\n</dl>"),
