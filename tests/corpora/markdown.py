@@ -46,6 +46,7 @@ _AUTOLINK = re.compile(r"<((?:project|path):[^<>\s]*|#[^<>\s]*)>")
 _ROLE_LINK = re.compile(r"\{(?:doc|ref|numref|any)\}`(?:[^`<]*<([^`<>]*)>|([^`<>]*))`")
 _HEADING = re.compile(r"^[ \t]{0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$", re.MULTILINE)
 _TABLE = re.compile(r"^[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$", re.MULTILINE)
+_TABLE_DIRECTIVE = re.compile(r"^[ \t>]*:{3,}\{(?:list|csv)-table\}", re.MULTILINE)
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 # Marks that say how something is shown, with what a reader sees in their place.
@@ -149,7 +150,7 @@ def read(text: str, dialect: str, resolve: Resolve) -> Original:
         headings=tuple(seen("\x05" + match[2]).strip("\x05") for match in _HEADING.finditer(shelved)),
         code=tuple(code),
         other_code=tuple(_indented(prose)),
-        tables=_tables(shelved),
+        tables=_tables(shelved) + (len(_TABLE_DIRECTIVE.findall(shelved)) if dialect == "myst" else 0),
         links=tuple(targets),
         hidden=(*hidden, *comments),
     )
