@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from syncd.render.dialects.blocks import outside_code, substitute
 from syncd.render.dialects.page import Page
@@ -14,6 +15,7 @@ _COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", r
 _HIGHLIGHT = re.compile(
     r"\{%-?\s*highlight\s+([\w+#-]*)[^%]*%\}\n?(.*?)\{%-?\s*endhighlight\s*-?%\}", re.DOTALL
 )
+_ENDS = {_RAW: "endraw", _COMMENT: "endcomment", _HIGHLIGHT: "endhighlight"}
 _LIQUID_LINE = re.compile(r"^[ \t]*\{%(?:(?!\{%|%\}).)*%\}[ \t]*\n", re.DOTALL | re.MULTILINE)
 _TAG = re.compile(r"\{%-?\s*(\w+)((?:(?!\{%|%\}).)*?)-?%\}", re.DOTALL)
 _OUTPUT = re.compile(r"\{\{-?((?:(?!\{\{|\}\}).)*?)-?\}\}", re.DOTALL)
@@ -46,13 +48,13 @@ def prepare(text: str, page: Page) -> str:
         return f"\x00{len(raw) - 1}\x00"
 
     # Liquid is run over code as well, but not over what stands between `raw` and `endraw`.
-    text = _liquid(_RAW.sub(keep, _COMMENT.sub("", text)), page)
+    text = _liquid(_replaced(_RAW, keep, _replaced(_COMMENT, lambda match: "", text)), page)
     text = _KEPT.sub(lambda match: raw[int(match[1])], text)
     return outside_code(text, _kramdown)
 
 
 def _liquid(text: str, page: Page) -> str:
-    text = _HIGHLIGHT.sub(lambda match: f"\n```{match[1]}\n{match[2].rstrip()}\n```\n", text)
+    text = _replaced(_HIGHLIGHT, lambda match: f"\n```{match[1]}\n{match[2].rstrip()}\n```\n", text)
     text = _LIQUID_LINE.sub(
         lambda match: (
             _TAG.sub(lambda tag: _shown(tag, page), match[0]).strip(" \t\n")
@@ -62,6 +64,15 @@ def _liquid(text: str, page: Page) -> str:
     )
     text = _TAG.sub(lambda match: _shown(match, page), text)
     return _OUTPUT.sub(lambda match: _value(match[1], page), text)
+
+
+def _replaced(block: re.Pattern[str], change: Callable[[re.Match[str]], str], text: str) -> str:
+    # Behind the last end no block begins: to look for its end there again and again takes quadratic time.
+    end = text.rfind(_ENDS[block])
+    if end < 0:
+        return text
+    end = text.find("%}", end) + 2 if text.find("%}", end) >= 0 else end
+    return block.sub(change, text[:end]) + text[end:]
 
 
 def _shown(match: re.Match[str], page: Page) -> str:

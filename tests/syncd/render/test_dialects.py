@@ -395,7 +395,21 @@ def test_plain_markdown_is_the_same_in_every_dialect(name: str) -> None:
 
 @pytest.mark.parametrize("name", dialects.NAMES)
 @pytest.mark.parametrize(
-    "atom", ["{{< ", "{% ", "{{#include ", ":::a\n", "[[", "<A b={", "!!! a\n", "`", "%%", "{: "]
+    "atom",
+    [
+        "{{< ",
+        "{% ",
+        "{{#include ",
+        ":::a\n",
+        "[[",
+        "<A b={",
+        "!!! a\n",
+        "`",
+        "%%",
+        "{: ",
+        "{% raw %}",
+        "{% highlight a %}",
+    ],
 )
 def test_marks_that_never_close_end(name: str, atom: str) -> None:
     """No expression may take a time that grows with the square of what it searches."""
