@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
 
 import click
 
-from syncd.cli.options import config_option
+from syncd.cli.options import config_option, json_option
 from syncd.clock import SystemClock
 from syncd.errors import StateStoreError
 from syncd.state import migrate
@@ -17,33 +19,41 @@ from syncd.state.health import Health, examine
 from syncd.state.locks import ProcessLock, lock_path
 from syncd.state.store import SqlStateStore
 
+_Given: TypeAlias = tuple[Path | None, str | None]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _which(command: F) -> F:
+    """-c/--config and --state, before the subcommand or after it."""
+    state = click.option(
+        "--state", metavar="URL", help="The state store; else the one that the configuration names."
+    )
+    return config_option(state(command))
+
 
 @click.group("db")
-@config_option
-@click.option("--state", metavar="URL", help="The state store; else the one that the configuration names.")
+@_which
 @click.pass_context
 def command(context: click.Context, config_path: Path | None, state: str | None) -> None:
     """Look after the state store."""
-    if state is None:
-        from syncd.cli.session import configuration
-
-        state = configuration(config_path).state_url
-    context.obj = state
+    context.obj = (config_path, state)
 
 
 @command.command("upgrade")
+@_which
 @click.pass_obj
-def _upgrade(state: str) -> None:
+def _upgrade(before: _Given, config_path: Path | None, state: str | None) -> None:
     """Bring the schema up to date; every other command that writes does so too."""
-    click.echo(upgrade(state))
+    click.echo(upgrade(_url(before, config_path, state)))
 
 
 @command.command("status")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@_which
+@json_option
 @click.pass_obj
-def _status(state: str, as_json: bool) -> None:
+def _status(before: _Given, config_path: Path | None, state: str | None, as_json: bool) -> None:
     """Tell where the state is, which schema it has, and whether it is sound; change nothing."""
-    health = examine(state)
+    health = examine(_url(before, config_path, state))
     click.echo(as_document(health) if as_json else as_text(health))
     if health.damage:
         raise StateStoreError(
@@ -53,19 +63,32 @@ def _status(state: str, as_json: bool) -> None:
 
 
 @command.command("path")
+@_which
 @click.pass_obj
-def _path(state: str) -> None:
+def _path(before: _Given, config_path: Path | None, state: str | None) -> None:
     """Print the full path of the state file."""
-    click.echo(sqlite_path(state).absolute())
+    click.echo(sqlite_path(_url(before, config_path, state)).absolute())
 
 
 @command.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
+@_which
 @click.pass_obj
-def _backup(state: str, file: Path) -> None:
+def _backup(before: _Given, file: Path, config_path: Path | None, state: str | None) -> None:
     """Copy the state into a new FILE, also while syncd is running."""
-    migrate.backup(sqlite_path(state), file)
+    migrate.backup(sqlite_path(_url(before, config_path, state)), file)
     click.echo(f"backup written to {file}")
+
+
+def _url(before: _Given, config_path: Path | None, state: str | None) -> str:
+    """The state's URL by what stands after the subcommand, then by what stands before it."""
+    if state is None and config_path is None:
+        config_path, state = before
+    if state is not None:
+        return state
+    from syncd.cli.session import configuration
+
+    return configuration(config_path).state_url
 
 
 def upgrade(state: str) -> str:

@@ -103,3 +103,37 @@ def test_backup_that_cannot_be_made(tmp_path: Path, origin: str, target: str, wo
     assert isinstance(result.exception, StateStoreError)
     assert words in str(result.exception)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["backup", "path", "status", "upgrade"])
+def test_help_needs_no_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Who asks how a command is called has none yet."""
+    monkeypatch.chdir(tmp_path)
+
+    result = CliRunner().invoke(command, [name, "--help"])
+
+    assert result.exit_code == 0
+    assert "--state URL" in result.output
+
+
+def test_options_stand_before_or_after_the_subcommand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with every other command, -c goes last, too; what stands last counts."""
+    monkeypatch.setenv("SYNCD_TEST_TOKEN", "none")
+    config = tmp_path / "syncd.yaml"
+    config.write_text(
+        "sources:\n"
+        "  - { name: a, connector: filesystem, root: ., import_source: { url: 'https://a.example.com' } }\n"
+        "intercom: { token: '${SYNCD_TEST_TOKEN}' }\n"
+        "state: sqlite:///of-config.db\n"
+    )
+    other = f"sqlite:///{tmp_path}/other.db"
+
+    def path(*arguments: str) -> str:
+        return CliRunner().invoke(command, list(arguments)).output
+
+    assert path("path", "-c", str(config)) == f"{tmp_path}/of-config.db\n"
+    assert path("-c", str(config), "path") == f"{tmp_path}/of-config.db\n"
+    assert path("--state", other, "path", "-c", str(config)) == f"{tmp_path}/of-config.db\n"
+    assert path("-c", str(config), "path", "--state", other) == f"{tmp_path}/other.db\n"
