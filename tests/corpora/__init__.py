@@ -1,1 +1,0 @@
-"""What arrives of real documentation, measured with readers that know nothing of the renderer."""
