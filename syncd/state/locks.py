@@ -70,7 +70,7 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
             os.close(descriptor)
             who = holder(self.path) or "another process"
             raise SourceBusy(
-                f"the state file of {self.path} is in use by {who}: nothing was done. "
+                f"state file {self.path.with_suffix('')} is in use by {who}: nothing was done. "
                 "Wait until it has finished, or stop it, then run again."
             ) from error
         except OSError as error:

@@ -52,7 +52,7 @@ def test_second_holder_is_told_who_the_first_is(tmp_path: Path) -> None:
 
     message = str(caught.value)
     assert path.name == "syncd.db.lock"
-    assert f"process {other.pid} on " in message
+    assert message.startswith(f"state file {tmp_path}/syncd.db is in use by process {other.pid} on ")
     assert "(syncd run, since 2027-01-15T08:00:00+00:00)" in message
     assert "Wait until it has finished, or stop it" in message
 
