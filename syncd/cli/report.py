@@ -119,5 +119,6 @@ def _counts(report: Report) -> str:
         (report.failed, "failed"),
         (report.skipped, "left out"),
     ]
-    done = ", ".join(f"{count} {word}" for count, word in counted if count) or "nothing to do"
+    nothing = "nothing done" if report.result is Result.FAILED else "nothing to do"
+    done = ", ".join(f"{count} {word}" for count, word in counted if count) or nothing
     return f"{done}  ({report.listed} listed, {report.requests} requests, {report.seconds:.1f} s)"

@@ -138,8 +138,11 @@ def test_missing_root(workplace: Workplace) -> None:
     """The folder is named as it was looked for, and nothing is sent."""
     workplace.configure(root="nowhere")
 
+    done = workplace.process("sync")
+
+    assert done.out.startswith("✗ handbook: nothing done  (0 listed, 0 requests, ")
     reported(
-        workplace.process("sync"),
+        done,
         6,
         f"error: cannot open the root {workplace.home}/nowhere: no such file or directory; nothing was sent "
         "or deleted. Check that the folder exists, is mounted and can be read, or correct 'root'.",
