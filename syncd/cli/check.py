@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,12 +37,20 @@ class Finding:
 @json_option
 def command(config_path: Path | None, as_json: bool) -> int:
     """Prove that configuration, state, token, import sources and origins work. Nothing is changed."""
-    from syncd.cli.report import SCHEMA, print_json
     from syncd.cli.session import configuration
+    from syncd.cli.text import telling
 
     loaded = configuration(config_path)
     findings = asyncio.run(_check(loaded))
     code = exit_codes.worst(finding.code for finding in findings)
+    with telling():
+        _tell(findings, code, as_json=as_json)
+    return code
+
+
+def _tell(findings: Sequence[Finding], code: int, *, as_json: bool) -> None:
+    from syncd.cli.report import SCHEMA, print_json
+
     if as_json:
         print_json(
             {
@@ -53,7 +62,7 @@ def command(config_path: Path | None, as_json: bool) -> int:
                 ],
             }
         )
-        return code
+        return
     for finding in findings:
         mark = "✓" if finding.code == exit_codes.OK else "✗"
         first, *rest = finding.said.splitlines() or [""]
@@ -62,7 +71,6 @@ def command(config_path: Path | None, as_json: bool) -> int:
             click.echo(f"    {line}")
     if code == exit_codes.OK:
         click.echo("\nall well; next: syncd plan")
-    return code
 
 
 async def _check(config: Config) -> list[Finding]:

@@ -36,15 +36,17 @@ def run_plan(config: Config, names: tuple[str, ...], *, full: bool, as_json: boo
     """Plan, print it, and return the exit code that a sync would end with."""
     from syncd import app
     from syncd.cli import report
+    from syncd.cli.text import telling
 
     app.chosen(config, names)
     with app.state_reader(config) as store:
         outcomes = asyncio.run(_collect(config, store, names, full, as_json))
-    if as_json:
-        report.print_json(report.document(outcomes, operations=True))
-    else:
-        for outcome in outcomes:
-            report.foretell(outcome)
+    with telling():
+        if as_json:
+            report.print_json(report.document(outcomes, operations=True))
+        else:
+            for outcome in outcomes:
+                report.foretell(outcome)
     return exit_codes.worst(exit_codes.of_outcome(outcome) for outcome in outcomes)
 
 

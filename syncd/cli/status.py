@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 def command(config_path: Path | None, as_json: bool) -> int:
     """Tell for each source what is published, how old it is, and what waits for a decision.
 
-    The exit code is the one that the last run of the gravest source asked for.
+    The exit code is that of the gravest source: 0 all well, 3 pages failed, 6 the last run failed for
+    whatever reason (`syncd runs` tells it), 7 deletions held.
     """
     from syncd import app
     from syncd.cli.report import SCHEMA, overall, print_json
     from syncd.cli.session import configuration
+    from syncd.cli.text import telling
     from syncd.clock import SystemClock
     from syncd.model import Result
     from syncd.state.queries import source_summaries
@@ -40,11 +42,12 @@ def command(config_path: Path | None, as_json: bool) -> int:
         for name, summary in known.items()
         if name not in configured
     ]
-    if as_json:
-        result = overall(Result(row["result"]) for row in rows if row["result"] is not None)
-        print_json({"schema": SCHEMA, "result": result.value, "sources": rows})
-    else:
-        _print(rows, now)
+    with telling():
+        if as_json:
+            result = overall(Result(row["result"]) for row in rows if row["result"] is not None)
+            print_json({"schema": SCHEMA, "result": result.value, "sources": rows})
+        else:
+            _print(rows, now)
     return exit_codes.worst(_code(row) for row in rows)
 
 

@@ -64,18 +64,20 @@ def run_sync(
     """Sync, print what was done, and return the exit code."""
     from syncd import app
     from syncd.cli import report
+    from syncd.cli.text import telling
 
     token = config.token_source()
     app.chosen(config, names)
     token()  # without one nothing can be sent, so nothing is begun
     with app.state_store(config, command="syncd sync") as store:
         outcomes, stopped_by = asyncio.run(_collect(config, store, names, full, as_json or quiet))
-    if as_json:
-        report.print_json(report.document(outcomes))
-    else:
-        for outcome in outcomes:
-            if not quiet or exit_codes.of_outcome(outcome) != exit_codes.OK:
-                report.tell(outcome)
+    with telling():
+        if as_json:
+            report.print_json(report.document(outcomes))
+        else:
+            for outcome in outcomes:
+                if not quiet or exit_codes.of_outcome(outcome) != exit_codes.OK:
+                    report.tell(outcome)
     if stopped_by is not None:
         return exit_codes.INTERRUPTED if stopped_by == signal.SIGINT else exit_codes.TERMINATED
     return exit_codes.worst(exit_codes.of_outcome(outcome) for outcome in outcomes)

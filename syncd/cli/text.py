@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Print inside it, where the exit code counts even if the reader of stdout has left.
+
+    As in `syncd sync | head -1`: what was done is no less done, and well or not, without a reader.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        # Python flushes stdout once more at its end, which must not fail again.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def one_line(text: str) -> str:

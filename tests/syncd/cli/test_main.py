@@ -37,6 +37,32 @@ def test_reader_that_goes_away_is_no_error(workplace: Workplace) -> None:
     assert (child.wait(30), err) == (0, b"")
 
 
+@pytest.mark.parametrize("command", ["sync", "status", "plan", "check"])
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_what_was_found_counts_without_a_reader(
+    workplace: Workplace, command: str, options: tuple[str, ...]
+) -> None:
+    """`syncd sync | head -1` in a script with pipefail: a failed page is one, whoever reads of it."""
+    workplace.write({"a.md": "# A\n\nText.\n", "bad.md": b"\xff"})
+    workplace.sync()
+    if command == "check":
+        workplace.configure(root="nowhere")
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, command, *options],
+        cwd=workplace.home,
+        env=workplace.environment,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (6 if command == "check" else 3, b"")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_any_encoding_of_the_output_will_do(workplace: Workplace, encoding: str) -> None:
     """A report that cannot be printed would be a failure of a sync that went well."""
