@@ -21,7 +21,8 @@ def command(config_path: Path | None, as_json: bool) -> int:
     """Tell for each source what is published, how old it is, and what waits for a decision.
 
     The exit code is that of the gravest source: 0 all well, 3 pages failed, 6 the last run failed for
-    whatever reason (`syncd runs` tells it), 7 deletions held.
+    whatever reason (`syncd runs` tells it), 7 deletions held. A source that is no longer configured
+    does not count.
     """
     from syncd import app
     from syncd.cli.report import SCHEMA, overall, print_json
@@ -44,7 +45,7 @@ def command(config_path: Path | None, as_json: bool) -> int:
     ]
     with telling():
         if as_json:
-            result = overall(Result(row["result"]) for row in rows if row["result"] is not None)
+            result = overall(Result(row["result"]) for row in rows if row["configured"] and row["result"])
             print_json({"schema": SCHEMA, "result": result.value, "sources": rows})
         else:
             _print(rows, now)
@@ -78,6 +79,8 @@ def _row(name: str, summary: SourceSummary | None, enabled: bool) -> dict[str, A
 
 
 def _code(row: dict[str, Any]) -> int:
+    if not row["configured"]:
+        return exit_codes.OK  # no run will ever make it better
     if row["held"]:
         return exit_codes.HELD
     if row["result"] == "failed":
@@ -104,6 +107,13 @@ def _print(rows: list[dict[str, Any]], now: float) -> None:
         ],
     )
     for row in rows:
+        if not row["configured"]:
+            if row["live"]:
+                click.echo(
+                    f"\n{row['name']}: not in the configuration; its {row['live']} page(s) stay in Intercom "
+                    "as they are, until the source is configured again or they are removed there"
+                )
+            continue
         if row["held"]:
             click.echo(
                 f"\n{row['name']}: {row['held']} deletion(s) held for {age(now - row['held_since'])}: "
