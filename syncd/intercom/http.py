@@ -181,7 +181,7 @@ def _lower(headers: httpx.Headers) -> Mapping[str, str]:
 
 def _failed(error: httpx.HTTPError, token: str) -> TransportFailed:
     """Ours for httpx's; without it as the cause, since it carries the request and so the token."""
-    reason = plain(str(error).replace(token, "(token)")) or "no further word"
+    reason = plain(str(error).replace(token, "(token)")).rstrip(".") or "no further word"
     match error:
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
             return TransportFailed("no connection in time", may_have_arrived=False)
