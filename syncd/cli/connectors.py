@@ -88,6 +88,7 @@ def _new(name: str, directory: Path | None) -> None:
     python = "python" if same else shlex.quote(sys.executable)
     project, group = shlex.quote(str(folder)), shlex.quote(f"{folder / 'pyproject.toml'}:test")
     click.echo(f"Wrote {folder}: a connector that works, and reads a file of JSON Lines. Then:", err=True)
+    click.echo(f"  {python} -m pip install --upgrade 'pip>=25.1'    # the first with --group", err=True)
     click.echo(f"  {python} -m pip install --editable {project} --group {group}", err=True)
     click.echo(f"  {python} -m pytest {project}", err=True)
     click.echo("  syncd connectors", err=True)

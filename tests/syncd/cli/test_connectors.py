@@ -68,6 +68,7 @@ def test_new_writes_a_package_and_tells_the_next_commands(capsys: pytest.Capture
     assert out == ""
     assert err == (
         "Wrote syncd-team_wiki: a connector that works, and reads a file of JSON Lines. Then:\n"
+        f"  {python} -m pip install --upgrade 'pip>=25.1'    # the first with --group\n"
         f"  {python} -m pip install --editable syncd-team_wiki --group syncd-team_wiki/pyproject.toml:test\n"
         f"  {python} -m pytest syncd-team_wiki\n"
         "  syncd connectors\n"
@@ -83,7 +84,7 @@ def test_commands_name_python_where_the_shell_finds_the_same(
 
     assert run(["connectors", "new", "team_wiki", "--directory", "my wiki"]) == 0
 
-    assert capsys.readouterr().err.splitlines()[1:3] == [
+    assert capsys.readouterr().err.splitlines()[2:4] == [
         "  python -m pip install --editable 'my wiki' --group 'my wiki/pyproject.toml:test'",
         "  python -m pytest 'my wiki'",
     ]
