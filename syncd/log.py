@@ -64,6 +64,11 @@ class Redactor:
             longest_first = sorted(self._forms, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
+    def clear(self) -> None:
+        """Hide nothing any more, as in a new process."""
+        self._forms.clear()
+        self._pattern = None
+
     def __call__(self, text: str) -> str:
         """Return the text without secrets, and without the user part of URLs."""
         if self._pattern is not None:

@@ -283,3 +283,8 @@ def open_workplace(running: Running) -> Iterator[Workplace]:
     """The same where a user without privileges gets to it, too."""
     with tempfile.TemporaryDirectory(prefix="syncd-test-") as folder:
         yield Workplace(Path(folder), running)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no process is still at it when the others are done."""
+    items.sort(key=lambda item: "test_crash" not in item.nodeid)

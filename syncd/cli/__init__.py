@@ -89,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code."""
+    redact.clear()
     try:
         result = cli.main(args=list(arguments), prog_name="syncd", standalone_mode=False)
     except click.exceptions.Exit as error:
