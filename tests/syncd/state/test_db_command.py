@@ -11,6 +11,7 @@ from syncd.errors import StateStoreError
 from syncd.state.locks import ProcessLock, lock_path
 from syncd.state.store import SqlStateStore
 from syncd.testing.state import sent
+from tests.conftest import TOKEN
 
 
 def db(path: Path, *arguments: str) -> Result:
@@ -120,7 +121,7 @@ def test_options_stand_before_or_after_the_subcommand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with every other command, -c goes last, too; what stands last counts."""
-    monkeypatch.setenv("SYNCD_TEST_TOKEN", "none")
+    monkeypatch.setenv("SYNCD_TEST_TOKEN", TOKEN)
     config = tmp_path / "syncd.yaml"
     config.write_text(
         "sources:\n"
