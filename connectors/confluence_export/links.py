@@ -118,13 +118,6 @@ class Links:
             return Place(target, fragment)
         return Place() if ours else Place(href=href)
 
-    def is_site(self, href: str) -> bool:
-        """Whether an absolute address lies on the site itself."""
-        try:
-            return (urlsplit(href).hostname or "").lower() in self._hosts
-        except ValueError:
-            return True
-
     def _file(self, folder: str, place: str) -> Target | None:
         # Cloud writes names with literal percent escapes to disk, so the name as it stands comes first.
         for name in (place.partition("?")[0], unquote(place.partition("?")[0])):
