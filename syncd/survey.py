@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 from syncd.connector import Connector, Snapshot
@@ -53,7 +54,7 @@ class Connection:
     import_source_url: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """One configured origin with all that a run of it needs to know.
 
@@ -79,7 +80,7 @@ class Source:
     connect: Callable[[Standing], Awaitable[Connection]]
     requests: Callable[[], int]
 
-    @property
+    @cached_property
     def rules_key(self) -> str:
         """Names the rules with all else that shapes a page: if it changes, every page is looked at."""
         return key_of([self.rules.key, self.page_url, self.locale, repr(self.availability)])

@@ -106,10 +106,7 @@ async def _attempt(source: Source, run: Run) -> Attempt:
 
 
 async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Attempt, number: int) -> None:
-    source.check(attempt.standing)
-    source = source.fitted_to(await run.crawl(lambda: snapshot.landmarks))
-    attempt.revision = await run.crawl(lambda: snapshot.revision)
-    attempt.settled = _settled(source, run, attempt)
+    source = await _begin(source, run, snapshot, attempt)
     if attempt.settled:
         return
 
@@ -158,10 +155,7 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
 async def _foretell(
     source: Source, run: Run, snapshot: Snapshot, attempt: Attempt, operations: list[Operation]
 ) -> None:
-    source.check(attempt.standing)
-    source = source.fitted_to(await run.crawl(lambda: snapshot.landmarks))
-    attempt.revision = await run.crawl(lambda: snapshot.revision)
-    attempt.settled = _settled(source, run, attempt)
+    source = await _begin(source, run, snapshot, attempt)
     if attempt.settled:
         return
     records = await run.keep(run.store.records, source.name)
@@ -228,6 +222,15 @@ def _withdraw(
     if survey.listing.broken is None:
         attempt.hold = verdict.hold
     return attempt.survey
+
+
+async def _begin(source: Source, run: Run, snapshot: Snapshot, attempt: Attempt) -> Source:
+    """Fit the source to what its documents are written for, and note whether there is nothing to do."""
+    source.check(attempt.standing)
+    source = source.fitted_to(await run.crawl(lambda: snapshot.landmarks))
+    attempt.revision = await run.crawl(lambda: snapshot.revision)
+    attempt.settled = _settled(source, run, attempt)
+    return source
 
 
 def _settled(source: Source, run: Run, attempt: Attempt) -> bool:
