@@ -52,15 +52,18 @@ class ThreadLane:
         self._calls.put(work)
         return cast("T", await answer)
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(
+    async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # It is waited for as a call is, since to join the thread would hold up the whole event loop.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await self(lambda: None)
         self._calls.put(None)
-        self._thread.join(PATIENCE_S)
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:

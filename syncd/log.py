@@ -130,6 +130,11 @@ def bound(**fields: object) -> Iterator[None]:
         _bound.reset(token)
 
 
+def bind(**fields: object) -> None:
+    """Add fields to every event from here to the end of the `bound` around."""
+    _bound.set({**(_bound.get() or {}), **fields})
+
+
 def level_of(verbose: int, quiet: bool) -> int:
     """Return the level for -v and -q: warnings, -v what happens, -vv everything, -q errors only."""
     if quiet:

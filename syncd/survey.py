@@ -38,6 +38,9 @@ class Renderer(Protocol):
 class Progress:
     """Hears how a run goes on; this one keeps silent."""
 
+    def begun(self, source: str, run: int) -> None:
+        """It has this number."""
+
     def planned(self, source: str, pages: int) -> None:
         """So many pages will be looked at."""
 

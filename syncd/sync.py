@@ -41,6 +41,7 @@ async def sync_source(source: Source, run: Run) -> Outcome:
     """
     attempt = await _attempt(source, run)
     number = await run.keep(run.store.start, source.name, trigger=run.trigger, at=run.clock.now())
+    run.progress.begun(source.name, number)
     try:
         async with opened(source.connector, run.crawl) as snapshot:
             await _until_stopped(run, attempt, _carry_out(source, run, snapshot, attempt, number))

@@ -212,6 +212,11 @@ class Common(Section):
         validate_default=True,
         description='When `syncd run` looks at the source: "every 15m", or five fields of cron: "0 * * * *".',
     )
+    time_limit: Seconds = Field(
+        default="2h",
+        validate_default=True,
+        description="A run that takes longer is given up, and the next one goes on from there. 0: no limit.",
+    )
     locale: Annotated[
         str, Matching(r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", 'must be a language code such as "en"')
     ] = Field(

@@ -127,7 +127,7 @@ class Service:
             count = os.cpu_count() or 1
             async with Workers(count) as workers:
                 rendered = Rendered(workers, count)
-                with ThreadLane("store") as keep, ThreadLane("crawl") as crawl:
+                async with ThreadLane("store") as keep, ThreadLane("crawl") as crawl:
                     return await self._run(rendered, keep, crawl), rendered
 
         report, rendered = asyncio.run(run())

@@ -87,11 +87,10 @@ class Place:
 
     async def _sync(self) -> Trip:
         self.target.calls.clear()
-        with ThreadLane("keep") as keep, ThreadLane("crawl") as crawl:
-            async with Workers(2) as workers:
-                renderer = self.renderer or workers
-                run = Run(store=self.store, keep=keep, crawl=crawl, renderer=renderer, clock=SystemClock())
-                outcome = await sync_source(self._source(), run)
+        async with ThreadLane("keep") as keep, ThreadLane("crawl") as crawl, Workers(2) as workers:
+            renderer = self.renderer or workers
+            run = Run(store=self.store, keep=keep, crawl=crawl, renderer=renderer, clock=SystemClock())
+            outcome = await sync_source(self._source(), run)
         self.sent = [name for _, name in self.target.calls]
         rows = self.store.rows.get("sample", {})
         told = {name: str(row.error) for name, row in rows.items() if row.error is not None}

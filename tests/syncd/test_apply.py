@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -83,8 +83,8 @@ class Bench:
 
 
 @pytest.fixture
-def lane() -> Iterator[ThreadLane]:
-    with ThreadLane("test") as lane:
+async def lane() -> AsyncIterator[ThreadLane]:
+    async with ThreadLane("test") as lane:
         yield lane
 
 

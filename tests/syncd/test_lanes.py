@@ -20,7 +20,7 @@ async def test_calls_run_one_after_the_other_in_one_thread() -> None:
         order.append((number, threading.current_thread().name))
         return number * 2
 
-    with ThreadLane("crawl") as lane:
+    async with ThreadLane("crawl") as lane:
         results = await asyncio.gather(*(lane(call, number) for number in range(50)))
 
     assert results == [number * 2 for number in range(50)]
@@ -33,7 +33,7 @@ async def test_error_reaches_the_caller_and_the_lane_goes_on() -> None:
     def fail() -> None:
         raise LookupError("no such thing")
 
-    with ThreadLane("crawl") as lane:
+    async with ThreadLane("crawl") as lane:
         with pytest.raises(LookupError, match="no such thing"):
             await lane(fail)
         assert await lane(len, "abc") == 3
@@ -42,7 +42,7 @@ async def test_error_reaches_the_caller_and_the_lane_goes_on() -> None:
 async def test_cancelled_caller_leaves_the_lane_usable() -> None:
     """The answer that nobody waits for is dropped, and not given to somebody else."""
     release = threading.Event()
-    with ThreadLane("crawl") as lane:
+    async with ThreadLane("crawl") as lane:
         waiting = asyncio.create_task(lane(release.wait))
         await asyncio.sleep(0)
         waiting.cancel()
@@ -59,7 +59,7 @@ def test_call_that_hangs_does_not_keep_the_process() -> None:
         "import asyncio, threading\n"
         "from syncd.lanes import ThreadLane\n"
         "async def main():\n"
-        "    with ThreadLane('crawl') as lane:\n"
+        "    async with ThreadLane('crawl') as lane:\n"
         "        task = asyncio.create_task(lane(threading.Event().wait))\n"
         "        await asyncio.sleep(0.05)\n"
         "        task.cancel()\n"

@@ -154,7 +154,7 @@ class Bench:
 
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
-    with ThreadLane("keep") as keep, ThreadLane("crawl") as crawl:
+    async with ThreadLane("keep") as keep, ThreadLane("crawl") as crawl:
         yield Bench(keep, crawl)
 
 
