@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.globs import Glob, compile_globs, fitting_glob
-from syncd.connector import NOT_LISTING
+from syncd.connector import Context
 from syncd.errors import ItemError
 
 # Never pages, whatever a configuration includes: version control, credentials.
@@ -78,13 +78,6 @@ class FileSettings(BaseModel):
             "default leaves out hidden files, drafts, partials, templates, node_modules and backup files. "
             "Always left out: " + ", ".join(NEVER) + "."
         ),
-    )
-    max_file_bytes: int = Field(
-        default=2_000_000,
-        ge=1,
-        le=100_000_000,
-        json_schema_extra=NOT_LISTING,
-        description="A larger file is reported and keeps its last published version.",
     )
 
 
@@ -164,10 +157,11 @@ def decode(data: bytes) -> str:
     return text
 
 
-def check_size(size_bytes: int, settings: FileSettings) -> None:
-    """Raise ItemError if a file is larger than the settings allow."""
-    if size_bytes > settings.max_file_bytes:
+def check_size(size_bytes: int, context: Context) -> None:
+    """Raise ItemError if a file is larger than a document may be."""
+    limit_bytes = context.max_document_bytes
+    if size_bytes > limit_bytes:
         raise ItemError(
-            f"the file has {size_bytes:,} bytes, more than max_file_bytes ({settings.max_file_bytes:,}); "
+            f"the file has {size_bytes:,} bytes, more than limits.max_source ({limit_bytes:,}); "
             "split it, or raise the limit"
         )

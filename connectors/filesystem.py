@@ -7,17 +7,25 @@ change gets a version that no listing gives, and is read once more by the next r
 
 Symbolic links are not followed, and every file is opened folder by folder from the root without
 following any, so nothing outside of the root can be read, whatever is swapped in during a run.
+
+The folder is known by device and inode, so that an empty mount point is not taken for the volume. Where
+its path leads through a symbolic link, the operator swaps what is behind it on purpose (`current ->
+releases/42`), and the folder is known by the place of the link and the device behind it. Where neither
+fits, a marker file in the root says which folder it is.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import stat
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
@@ -31,7 +39,7 @@ from connectors.files import (
     located,
     media_type,
 )
-from syncd.connector import Connector, Context, Snapshot
+from syncd.connector import NOT_LISTING, Connector, Context, Snapshot
 from syncd.errors import ConfigError, ItemError, ListingIncomplete, SourceUnavailable
 from syncd.model import Document, Item, Unlisted
 
@@ -46,6 +54,8 @@ _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _ATTEMPTS = 3
 
+_MARKER_BYTES = 4096
+
 _LINK = "a symbolic link; links are not followed"
 
 
@@ -54,6 +64,12 @@ class FilesystemSettings(FileSettings):
 
     root: Path = Field(
         description="The folder; a relative path starts at the configuration file's folder.",
+    )
+    marker: Annotated[str, Field(pattern=r"^[^/\x00]+$", max_length=255)] | None = Field(
+        default=None,
+        json_schema_extra=NOT_LISTING,
+        description="Name of a file in the root that proves that the folder is there: without it, the source "
+        "is unavailable. What it says names the folder, so another disk with another marker is noticed.",
     )
 
 
@@ -70,15 +86,16 @@ def open_connector(settings: FilesystemSettings, context: Context) -> Connector:
             f"source {context.source}: the root {root} is {what}; "
             "set 'root' to the folder that holds the pages"
         )
-    return Filesystem(root, settings)
+    return Filesystem(root, settings, context)
 
 
 class Filesystem:
     """One folder (a Connector)."""
 
-    def __init__(self, root: Path, settings: FilesystemSettings) -> None:
+    def __init__(self, root: Path, settings: FilesystemSettings, context: Context) -> None:
         self._root = root
         self._settings = settings
+        self._context = context
 
     @contextmanager
     def open(self) -> Iterator[Snapshot]:
@@ -89,7 +106,7 @@ class Filesystem:
         except OSError as error:
             raise SourceUnavailable(_no_root(self._root, error)) from error
         try:
-            yield Folder(self._root, descriptor, self._settings)
+            yield Folder(self._root, descriptor, self._settings, self._context)
         finally:
             os.close(descriptor)
 
@@ -97,17 +114,20 @@ class Filesystem:
 class Folder(Snapshot):
     """A folder as it is now."""
 
-    def __init__(self, root: Path, descriptor: int, settings: FilesystemSettings) -> None:
+    def __init__(self, root: Path, descriptor: int, settings: FilesystemSettings, context: Context) -> None:
+        """Raises SourceUnavailable if the marker is missing."""
         self._root = root
         self._descriptor = descriptor
-        self._settings = settings
+        self._context = context
         self._selection = Selection(settings)
-        self._identity = _identity(os.fstat(descriptor))
+        self._opened = _node(os.fstat(descriptor))
+        self._marked = None if settings.marker is None else _marked(root, descriptor, settings.marker)
 
     @property
     def identity(self) -> str:
-        """Device and inode of the root: another volume mounted at the same path is another origin."""
-        return self._identity
+        """What the marker says; else the place of the last symbolic link in the root's path and the device
+        behind it; else device and inode of the root: another volume at the same path is another origin."""
+        return self._marked or _link_place(self._root, os.fstat(self._descriptor)) or self._opened
 
     @property
     def landmarks(self) -> Collection[str]:
@@ -124,17 +144,18 @@ class Folder(Snapshot):
         file are skipped, and so is what a pattern leaves out; each is named.
         """
         waiting = [""]
-        while waiting:
-            folder = waiting.pop()
-            try:
-                yield from self._entries(folder, waiting)
-            except OSError as error:
-                if not folder:
-                    raise ListingIncomplete(
-                        f"cannot list the root {self._root}: {_reason(error)}; nothing is deleted. "
-                        "Check the volume and its permissions."
-                    ) from error
-                yield Unlisted(_id(folder), f"cannot list the folder: {_reason(error)}")
+        with closing(Walk(self._descriptor)) as walk:
+            while waiting:
+                folder = waiting.pop()
+                try:
+                    yield from self._entries(walk.enter(folder), folder, waiting)
+                except OSError as error:
+                    if not folder:
+                        raise ListingIncomplete(
+                            f"cannot list the root {self._root}: {_reason(error)}; nothing is deleted. "
+                            "Check the volume and its permissions."
+                        ) from error
+                    yield Unlisted(_id(folder), f"cannot list the folder: {_reason(error)}")
         gone = self._lost()
         if gone:
             raise ListingIncomplete(gone)
@@ -151,42 +172,38 @@ class Folder(Snapshot):
                 raise SourceUnavailable(gone) from error
             raise ItemError(f"{item.path}: cannot read the file: {_reason(error)}") from error
 
-    def _entries(self, folder: str, waiting: list[str]) -> Iterator[Item | Unlisted]:
-        """List one folder, "" or "a/b/", and add those in it to `waiting`."""
+    def _entries(self, descriptor: int, folder: str, waiting: list[str]) -> Iterator[Item | Unlisted]:
+        """List one open folder, "" or "a/b/", and add those in it to `waiting`."""
         included = self._selection.included.match
         excluded = self._selection.excluded.match
-        descriptor = self._open(os.fsencode(folder.rstrip("/")) or b".", _FOLDER_FLAGS)
-        try:
-            with os.scandir(descriptor) as entries:
-                for entry in entries:
-                    raw = folder + entry.name
-                    path = raw if raw.isascii() and "\\" not in raw else _id(raw)
-                    if entry.is_dir(follow_symlinks=False):
-                        if not excluded(path):
-                            waiting.append(raw + "/")
-                        elif not self._selection.never.match(path):
-                            yield Unlisted(path + "/", self._selection.reason(path), skipped=True)
-                    elif included(path):
-                        if excluded(path):
-                            yield Unlisted(path, self._selection.reason(path), skipped=True)
-                        elif (listed := _file(entry, path)) is not None:
-                            yield listed
-                    elif entry.is_symlink() and entry.is_dir() and not excluded(path):
-                        yield Unlisted(path + "/", _LINK, skipped=True)
-        finally:
-            os.close(descriptor)
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                raw = folder + entry.name
+                path = raw if raw.isascii() and "\\" not in raw else _id(raw)
+                if entry.is_dir(follow_symlinks=False):
+                    if not excluded(path):
+                        waiting.append(raw + "/")
+                    elif not self._selection.never.match(path):
+                        yield Unlisted(path + "/", self._selection.reason(path), skipped=True)
+                elif included(path):
+                    if excluded(path):
+                        yield Unlisted(path, self._selection.reason(path), skipped=True)
+                    elif (listed := _file(entry, path)) is not None:
+                        yield listed
+                elif entry.is_symlink() and entry.is_dir() and not excluded(path):
+                    yield Unlisted(path + "/", _LINK, skipped=True)
 
     def _document(self, item: Item) -> Document:
         name = file_path(item.external_id)
         for attempt in range(_ATTEMPTS):
             if attempt:
                 time.sleep(attempt * _TICK_NS / _SECOND_NS)
-            descriptor = self._open(name, _FILE_FLAGS)
+            descriptor = _open(self._descriptor, name, _FILE_FLAGS)
             with open(descriptor, "rb", buffering=0) as file:
                 before = os.fstat(descriptor)
                 if not stat.S_ISREG(before.st_mode):
                     raise ItemError("it is no longer a regular file")
-                check_size(before.st_size, self._settings)
+                check_size(before.st_size, self._context)
                 started_ns = time.time_ns()
                 data = file.read(before.st_size + 1) or b""
                 after = os.fstat(descriptor)
@@ -202,29 +219,105 @@ class Folder(Snapshot):
                 )
         raise ItemError(f"it changed while it was read, {_ATTEMPTS} times; the next run tries again")
 
-    def _open(self, path: bytes, flags: int) -> int:
-        """Open what lies at a path below the root, following no symbolic link on the way."""
-        *folders, name = path.split(b"/")
-        above = self._descriptor
-        try:
-            for folder in folders:
-                below = os.open(folder, _FOLDER_FLAGS, dir_fd=above)
-                if above != self._descriptor:
-                    os.close(above)
-                above = below
-            return os.open(name, flags, dir_fd=above)
-        finally:
-            if above != self._descriptor:
-                os.close(above)
-
     def _lost(self) -> str | None:
         """Say so if the root is gone, or is another folder than the one that was opened."""
         try:
-            if _identity(os.stat(self._root)) == self._identity:
+            if _node(os.stat(self._root)) == self._opened:
                 return None
         except OSError as error:
             return _no_root(self._root, error)
         return f"another folder took the place of the root {self._root} during the run; run again"
+
+
+class Walk:
+    """One open folder of a tree, moved from folder to folder, so that a tree is walked in as many steps as it
+    has folders, however deep they lie, and with one descriptor.
+
+    A step down follows no symbolic link, and a step up has to arrive where the step down began.
+    """
+
+    def __init__(self, root: int) -> None:
+        """`root`: a descriptor that stays open, and stays the caller's."""
+        self._root = root
+        self._here = root
+        self._folder = ""
+        # Device and inode of each folder from the root to this one.
+        self._chain = [_node(os.fstat(root))]
+
+    def enter(self, folder: str) -> int:
+        """Open a folder, "" or "a/b/", by as few steps as lead there; good until the next call."""
+        while not folder.startswith(self._folder):
+            self._up()
+        for name in folder[len(self._folder) : -1].split("/") if folder != self._folder else ():
+            self._move(os.open(name, _FOLDER_FLAGS, dir_fd=self._here))
+            self._folder += name + "/"
+            self._chain.append(_node(os.fstat(self._here)))
+        return self._here
+
+    def close(self) -> None:
+        """Go back to the root."""
+        self._move(self._root)
+        self._folder = ""
+        del self._chain[1:]
+
+    def _up(self) -> None:
+        try:
+            above = os.open("..", _FOLDER_FLAGS, dir_fd=self._here)
+        except OSError:  # a folder that may be listed and not entered
+            self.close()
+            return
+        self._move(above)
+        self._chain.pop()
+        self._folder = self._folder[: self._folder[:-1].rfind("/") + 1]
+        if _node(os.fstat(above)) != self._chain[-1]:  # it was moved meanwhile
+            self.close()
+
+    def _move(self, descriptor: int) -> None:
+        if self._here != self._root:
+            os.close(self._here)
+        self._here = descriptor
+
+
+def _open(root: int, path: bytes, flags: int) -> int:
+    """Open what lies at a path below a folder, following no symbolic link on the way."""
+    *folders, name = path.split(b"/")
+    above = root
+    try:
+        for folder in folders:
+            below = os.open(folder, _FOLDER_FLAGS, dir_fd=above)
+            if above != root:
+                os.close(above)
+            above = below
+        return os.open(name, flags, dir_fd=above)
+    finally:
+        if above != root:
+            os.close(above)
+
+
+def _marked(root: Path, descriptor: int, marker: str) -> str:
+    """Return the identity that the marker in a root gives it."""
+    try:
+        with open(os.open(marker, _FILE_FLAGS, dir_fd=descriptor), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
+            says = file.read(_MARKER_BYTES)
+    except OSError as error:
+        raise SourceUnavailable(
+            f"the root {root} has no marker {marker!r}: {_reason(error)}; nothing was sent or deleted.\n"
+            "Check that the right volume is mounted there, make the file, or correct 'marker'."
+        ) from error
+    return f"marker-{hashlib.sha256(says).hexdigest()[:32]}"
+
+
+def _link_place(root: Path, target: os.stat_result) -> str | None:
+    """Name the place of the symbolic link through which a path leads, and the device behind it."""
+    for path in (root, *root.parents):
+        if path.is_symlink():
+            try:
+                return f"link-{_node(os.stat(path.parent))}-{target.st_dev}"
+            except OSError:
+                return None
+    return None
 
 
 def _file(entry: os.DirEntry[str], path: str) -> Item | Unlisted | None:
@@ -251,7 +344,7 @@ def _racy(status: os.stat_result, now_ns: int) -> bool:
     return last_ns > now_ns - tick_ns
 
 
-def _identity(status: os.stat_result) -> str:
+def _node(status: os.stat_result) -> str:
     return f"{status.st_dev}-{status.st_ino}"
 
 

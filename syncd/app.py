@@ -142,7 +142,12 @@ def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> S
             check_template(settings.page_url)
         except ValueError as error:
             raise ConfigError(f"source {settings.name}: {error}") from error
-    context = Context(source=settings.name, base=config.base, cache=cache_folder(config, settings.name))
+    context = Context(
+        source=settings.name,
+        base=config.base,
+        cache=cache_folder(config, settings.name),
+        max_document_bytes=settings.limits.max_source,
+    )
     counted = intercom.transport()
     rules = Rules(
         dialect=settings.rendering.dialect,

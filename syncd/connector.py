@@ -36,11 +36,13 @@ class Context:
         source: the source's name, for messages.
         base: folder of the configuration file; relative paths in the settings start here.
         cache: a private folder for this source, made on demand; it may be deleted at any time.
+        max_document_bytes: `read` refuses a longer document before it is in memory (`limits.max_source`).
     """
 
     source: str
     base: Path
     cache: Path
+    max_document_bytes: int = 2_000_000
 
 
 class Snapshot(Protocol):

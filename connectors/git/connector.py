@@ -144,7 +144,7 @@ class GitConnector:
         partial = self._way is not Way.LOCAL
         repository = Repository(self._context.cache, self._url, settings.branch, git, partial=partial)
         repository.update()
-        with closing(Commit(self._url, repository, settings)) as commit:
+        with closing(Commit(self._url, repository, settings, self._context)) as commit:
             yield commit
 
     def _protocols(self) -> Sequence[str]:
@@ -187,10 +187,11 @@ class GitConnector:
 class Commit(Snapshot):
     """One commit of a repository, from the root on."""
 
-    def __init__(self, url: str, repository: Repository, settings: GitSettings) -> None:
+    def __init__(self, url: str, repository: Repository, settings: GitSettings, context: Context) -> None:
         self._url = url
         self._repository = repository
         self._settings = settings
+        self._context = context
         self._selection = Selection(settings)
         self._batch: Batch | None = None
         self._pin = self._pinned()
@@ -200,7 +201,7 @@ class Commit(Snapshot):
     def revision(self) -> str:
         """Id of the root's tree, and a fingerprint of the settings that decide what is listed."""
         settings = self._settings
-        listed = [settings.root, settings.include, settings.exclude, settings.max_file_bytes]
+        listed = [settings.root, settings.include, settings.exclude]
         fingerprint = hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:12]
         return f"{self._pin.tree}-{fingerprint}"
 
@@ -265,7 +266,7 @@ class Commit(Snapshot):
     def read(self, item: Item) -> Document:
         """Read one file of the commit."""
         try:
-            found = self._objects().read(item.version, most_bytes=self._settings.max_file_bytes)
+            found = self._objects().read(item.version, most_bytes=self._context.max_document_bytes)
         except GitFailed as error:
             self.close()
             if isinstance(error, GitLimit) or "promisor" in error.text or "could not fetch" in error.text:
@@ -280,7 +281,7 @@ class Commit(Snapshot):
         if found is None or found.kind != "blob":
             raise ItemError(f"{item.path}: the repository does not have the content of this file")
         try:
-            check_size(found.size_bytes, self._settings)
+            check_size(found.size_bytes, self._context)
             body = decode(found.content or b"")
         except ItemError as error:
             raise ItemError(f"{item.path}: {error}") from error

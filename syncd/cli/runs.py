@@ -43,6 +43,8 @@ def command(run: int | None, source: str | None, limit: int, config_path: Path |
             )
             return
         found = recent_runs(store, source=source, limit=limit)
+    if source is not None and not found:
+        loaded.source(source)  # one that left the configuration still has its history
     if as_json:
         print_json({"schema": SCHEMA, "runs": [asdict(one) for one in found]})
         return

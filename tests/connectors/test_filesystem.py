@@ -22,6 +22,7 @@ from syncd.connector import Connector, Context
 from syncd.errors import ConfigError, ItemError, ListingIncomplete, SourceUnavailable
 from syncd.model import Document, Item, Unlisted
 from syncd.testing.connectors import ConnectorContract
+from tests.conftest import Opened
 
 NOBODY = 65534
 
@@ -29,7 +30,7 @@ NOBODY = 65534
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
     """A folder that an unprivileged user can reach too, unlike pytest's own."""
-    folder = Path(tempfile.mkdtemp(prefix="syncd-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="syncd-test-")).resolve()
     folder.chmod(0o755)
     yield folder
     if os.getuid() == 0:
@@ -52,6 +53,11 @@ def listing(root: Path, **settings: Any) -> list[Item | Unlisted]:
 
 def ids(root: Path, **settings: Any) -> list[str]:
     return [one.external_id for one in listing(root, **settings) if isinstance(one, Item)]
+
+
+def identity(root: Path, **settings: Any) -> str | None:
+    with connector(root, **settings).open() as snapshot:
+        return snapshot.identity
 
 
 def skipped(root: Path, **settings: Any) -> dict[str, str]:
@@ -294,6 +300,32 @@ class TestListing:
         finally:
             subprocess.run(["rm", "-rf", str(tmp_path / names[0])], check=True)
 
+    def test_deep_tree_is_walked_in_few_steps(self, tmp_path: Path) -> None:
+        """Each folder is entered once, and left once, however deep it lies: two opened folders for each."""
+        deep = "/".join(["d"] * 60)
+        for depth in range(1, 61):
+            write(tmp_path / deep[: 2 * depth - 1] / "a.md")
+            (tmp_path / deep[: 2 * depth - 1] / "e").mkdir()
+        with Opened("d", "e", "..") as names:
+            assert len(ids(tmp_path)) == 60
+
+        assert len(names) <= 2 * 120
+
+    def test_folder_moved_while_it_is_walked_hides_nothing(self, tmp_path: Path) -> None:
+        """The way up from it leads elsewhere then: what is left is looked for from the root."""
+        root = tmp_path / "docs"
+        for name in ("a/x/1.md", "a/y/2.md", "b/3.md"):
+            write(root / name)
+        found: list[str] = []
+        with connector(root).open() as snapshot:
+            for one in snapshot.items():
+                found.append(one.external_id if isinstance(one, Item) else f"? {one.scope}")
+                if found[-1] in ("a/x/1.md", "a/y/2.md"):
+                    at = root / found[-1]
+                    at.parent.rename(tmp_path / at.parent.name)
+
+        assert set(found) >= {"a/x/1.md", "a/y/2.md", "b/3.md"}
+
     def test_root_replaced_while_listing_is_incomplete(self, tmp_path: Path) -> None:
         """A volume that goes away half way must not look like a shorter list of files."""
         root = tmp_path / "docs"
@@ -359,6 +391,65 @@ class TestOpening:
         with connector(root).open() as snapshot:
             assert snapshot.identity != before
 
+    def test_release_swapped_behind_a_link_is_the_same_folder(self, tmp_path: Path) -> None:
+        """`current -> releases/42`: the operator swaps it on purpose at each deploy."""
+        link = tmp_path / "current"
+        for number in ("41", "42"):
+            write(tmp_path / "releases" / number / "docs" / "a.md")
+        link.symlink_to("releases/41")
+        before = [identity(link), identity(link / "docs")]
+        link.unlink()
+        link.symlink_to("releases/42")
+
+        assert [identity(link), identity(link / "docs")] == before
+
+    def test_link_moved_to_another_place_is_another_folder(self, tmp_path: Path) -> None:
+        """What stands for the folder is the place that holds the link."""
+        write(tmp_path / "release" / "a.md")
+        for place in ("one", "two"):
+            (tmp_path / place).mkdir()
+            (tmp_path / place / "current").symlink_to(tmp_path / "release")
+
+        assert identity(tmp_path / "one/current") != identity(tmp_path / "two/current")
+
+    @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no second file system to link to")
+    def test_other_device_behind_a_link_is_another_folder(self, tmp_path: Path) -> None:
+        """A volume that was not mounted leaves an empty folder of the disk below it."""
+        link = tmp_path / "current"
+        (tmp_path / "empty").mkdir()
+        link.symlink_to("empty")
+        before = identity(link)
+        link.unlink()
+        link.symlink_to("/dev/shm")
+
+        if (tmp_path / "empty").stat().st_dev == Path("/dev/shm").stat().st_dev:
+            pytest.skip("both are on one device")
+        assert identity(link) != before
+
+    def test_marker_is_the_identity(self, tmp_path: Path) -> None:
+        """Whatever holds the marker is the folder; another text in it is another one."""
+        for name, says in (("one", "handbook\n"), ("two", "handbook\n"), ("three", "wiki\n")):
+            write(tmp_path / name / ".syncd", says)
+        one, two, three = (identity(tmp_path / name, marker=".syncd") for name in ("one", "two", "three"))
+
+        assert one == two != three
+
+    @pytest.mark.parametrize("marker", ["nothing", "folder", "link", "pipe"])
+    def test_missing_marker_is_an_unavailable_source(self, tmp_path: Path, marker: str) -> None:
+        """A mount point without its volume has no marker; a link could show one that lies elsewhere."""
+        root = tmp_path / "docs"
+        write(root / "a.md")
+        write(tmp_path / "elsewhere")
+        (root / "folder").mkdir()
+        (root / "link").symlink_to(tmp_path / "elsewhere")
+        os.mkfifo(root / "pipe")
+
+        with pytest.raises(SourceUnavailable) as caught:
+            identity(root, marker=marker)
+
+        assert str(caught.value).startswith(f"the root {root} has no marker '{marker}': ")
+        assert len(str(caught.value).splitlines()) == 2
+
     def test_landmarks_are_what_lies_at_the_root(self, tmp_path: Path) -> None:
         """They tell the generator, whether they are pages or not."""
         (tmp_path / "docs").mkdir()
@@ -404,7 +495,7 @@ class TestOpening:
             ({"exclude": ["a" * 1001]}, "has 1001 characters; at most 1000"),
             ({"include": []}, "at least 1 item"),
             ({"exlude": ["a"]}, "Extra inputs are not permitted"),
-            ({"max_file_bytes": 0}, "greater than or equal to 1"),
+            ({"marker": "a/b"}, "String should match pattern"),
         ],
     )
     def test_wrong_settings_are_explained(self, settings: dict[str, Any], message: str) -> None:
@@ -465,13 +556,14 @@ class TestReading:
 
     def test_large_file_is_refused(self, tmp_path: Path) -> None:
         """Its page keeps its last version; the message says the size and the setting."""
-        write(tmp_path / "a.md", b"x" * 1001)
+        write(tmp_path / "a.md", b"x" * 2_000_001)
 
         with pytest.raises(ItemError) as caught:
-            read(tmp_path, "a.md", max_file_bytes=1000)
+            read(tmp_path, "a.md")
 
         assert str(caught.value) == (
-            "a.md: the file has 1,001 bytes, more than max_file_bytes (1,000); split it, or raise the limit"
+            "a.md: the file has 2,000,001 bytes, more than limits.max_source (2,000,000); "
+            "split it, or raise the limit"
         )
 
     def test_file_without_permission_is_refused(self, tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_bad_files_are_named_and_the_others_go_on(workplace: Workplace) -> None:
             done,
             3,
             "failed: latin.md: not valid UTF-8 at byte 7 (0xe9); save the file as UTF-8",
-            "failed: big.md: the file has 5,000,007 bytes, more than max_file_bytes (2,000,000); "
+            "failed: big.md: the file has 5,000,007 bytes, more than limits.max_source (2,000,000); "
             "split it, or raise the limit",
             f"failed: README.md: {twins}",
             f"failed: readme.md: {twins}",
@@ -267,7 +267,14 @@ def test_port_that_is_taken(workplace: Workplace) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("sync", "nope"), ("plan", "nope"), ("approve", "nope", "--deletes", "3")]
+    "arguments",
+    [
+        ("sync", "nope"),
+        ("plan", "nope"),
+        ("approve", "nope", "--deletes", "3"),
+        ("runs", "--source", "nope"),
+        ("pages", "--source", "nope"),
+    ],
 )
 def test_unknown_source(workplace: Workplace, arguments: tuple[str, ...]) -> None:
     """No other source is run in its place."""
@@ -276,6 +283,16 @@ def test_unknown_source(workplace: Workplace, arguments: tuple[str, ...]) -> Non
         2,
         "error: no source is called 'nope' in syncd.yaml; there are: handbook\n",
     )
+
+
+def test_history_of_a_source_that_left_the_configuration(workplace: Workplace) -> None:
+    """What it did is still to be seen, while a name that nothing knows is a mistake."""
+    workplace.write(PAGE)
+    workplace.sync()
+    workplace.configure(name="other")
+
+    assert "handbook" in workplace.process("runs", "--source", "handbook").out
+    assert workplace.process("runs", "--source", "other").code == 0
 
 
 def test_unknown_run(workplace: Workplace) -> None:

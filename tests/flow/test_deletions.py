@@ -278,3 +278,39 @@ def test_changed_filter_is_no_deletion(workplace: Workplace) -> None:
 
     workplace.run("approve", "handbook", "--deletes", "5")
     assert workplace.sync()["deleted"] == 5
+
+
+def test_release_behind_a_link_is_an_ordinary_change(workplace: Workplace) -> None:
+    """`current -> releases/42` is swapped at each deploy: what it lacks is gone like any page."""
+    releases = workplace.home / "releases"
+    for release, names in (("41", "abc"), ("42", "ab")):
+        (releases / release).mkdir(parents=True)
+        for name in names:
+            (releases / release / f"{name}.md").write_text(f"# {name}\n\nText.\n")
+    link = workplace.home / "current"
+    link.symlink_to("releases/41")
+    workplace.configure(root="current")
+    workplace.sync()
+
+    link.unlink()
+    link.symlink_to("releases/42")
+
+    assert workplace.sync()["result"] == "ok"
+    assert workplace.sync()["deleted"] == 1
+    assert list(workplace.pages()) == ["a.md", "b.md"]
+
+
+def test_volume_without_its_marker_changes_nothing(workplace: Workplace) -> None:
+    """A mount point without its volume holds a few stray files, and no marker."""
+    workplace.write({"a.md": "# A\n\nText.\n", "b.md": "# B\n\nText.\n", ".volume": "handbook\n"})
+    workplace.configure(marker=".volume")
+    workplace.sync()
+    workplace.writes()
+    workplace.remove("b.md", ".volume")
+
+    for _ in range(3):
+        done = workplace.process("sync")
+        assert done.code == 6
+        assert f"error: the root {workplace.docs} has no marker '.volume': no such file" in done.out
+
+    assert workplace.writes() == []

@@ -275,8 +275,8 @@ class TestReading:
                 "a.md: this is a Git LFS pointer, not the file itself; keep the page outside of Git LFS",
             ),
             (
-                b"x" * 300_000,
-                "a.md: the file has 300,000 bytes, more than max_file_bytes (100,000); "
+                b"x" * 3_000_000,
+                "a.md: the file has 3,000,000 bytes, more than limits.max_source (2,000,000); "
                 "split it, or raise the limit",
             ),
         ],
@@ -287,7 +287,7 @@ class TestReading:
     ) -> None:
         """The next file is read from the same process, in step."""
         origin.commit({"docs/a.md": content, "docs/b.md": "fine"})
-        with connector(tmp_path, max_file_bytes=100_000).open() as snapshot:
+        with connector(tmp_path).open() as snapshot:
             items = sorted(one for one in snapshot.items() if isinstance(one, Item))
 
             with pytest.raises(ItemError) as caught:

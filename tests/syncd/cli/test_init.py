@@ -47,8 +47,8 @@ def on_a_terminal(*arguments: str, answers: str) -> tuple[str, int]:
 def test_options_alone_write_a_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     """What it writes is right, readable by its owner alone, and the next two commands are told."""
     page_url = "https://docs.acme.com/{slug}"
-    assert run(["init", *OPTIONS, "--page-url", page_url, "--region", "eu", "--set", "max_file_bytes=5"]) == 2
-    assert "max_file_bytes: must be a whole number" in capsys.readouterr().err
+    assert run(["init", *OPTIONS, "--page-url", page_url, "--region", "eu", "--set", "include=5"]) == 2
+    assert "include: must be a list" in capsys.readouterr().err
     assert run(["init", *OPTIONS, "--page-url", page_url, "--region", "eu"]) == 0
     out, err = capsys.readouterr()
     assert out == ""
