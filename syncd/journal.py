@@ -22,7 +22,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """Intercom confirmed an upsert.
+    """Intercom confirmed an upsert, or was found to hold the page already (then the action is `adopt`).
 
     Attributes:
         source_hash: of the document that the page was made of.
@@ -31,6 +31,8 @@ class Sent:
         warnings: what a person should know of the rendering, one sentence each.
         reason: why it was sent: new, changed, links, rules, pending, full.
         hash_before: what was acknowledged before; None for a page that is new.
+        settled_before: no request that was begun before this moment, in Unix seconds, could still be
+            applied after this one; None if that is not known.
     """
 
     external_id: str
@@ -48,6 +50,7 @@ class Sent:
     action: Action
     reason: str
     hash_before: str | None
+    settled_before: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,7 @@ class Failed:
     Attributes:
         retry: True if the next run should try again whatever the version says (a passing fault).
         url, aliases: where readers find it all the same; None keeps what is known.
+        page_id: of a page that was found in Intercom; None keeps what is known.
     """
 
     external_id: str
@@ -83,6 +87,7 @@ class Failed:
     retry: bool = False
     url: str | None = None
     aliases: tuple[str, ...] | None = None
+    page_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +115,40 @@ class Uncertain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """Intercom shows it as it was acknowledged.
+
+    Attributes:
+        settled_before: no request that was begun before this moment, in Unix seconds, can be applied any
+            more; a doubt from before then ends.
+    """
+
+    external_id: str
+    settled_before: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drifted:
+    """Intercom shows something else than what was acknowledged, or nothing: it has to be sent again.
+
+    Attributes:
+        page_id: of the page that is there; None if there is none.
+        settled_before: as in Verified.
+    """
+
+    external_id: str
+    page_id: str | None
+    settled_before: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """No request for it can be applied any more, and Intercom shows no page of it: its row goes."""
+
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
     """A complete listing did not name it."""
 
@@ -118,7 +157,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
-    """It was absent and a listing names it again."""
+    """It was absent and a listing names it again; whether Intercom still has it is in doubt."""
 
     external_id: str
 
@@ -168,6 +207,9 @@ Entry = (
     | Failed
     | Skipped
     | Uncertain
+    | Verified
+    | Drifted
+    | Dropped
     | Absent
     | Returned
     | Deleting
@@ -193,6 +235,9 @@ class Standing:
         listed: items of the last complete listing; None before the first.
         unlisted: digest of what the last listing left out or could not see, with the reasons.
         completed_at: Unix seconds of the last complete run.
+        verified_at: Unix seconds when all pages were last compared with what Intercom shows, or were new;
+            None while the state does not know what is there: nothing is deleted then.
+        drifted: pages that were not as they had been sent then, and were left so.
     """
 
     import_source_id: int | None = None
@@ -205,6 +250,8 @@ class Standing:
     listed: int | None = None
     unlisted: str | None = None
     completed_at: float | None = None
+    verified_at: float | None = None
+    drifted: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,11 +163,20 @@ class Receipt:
 
 
 class RemotePage(NamedTuple):
-    """One page as a listing of the import source shows it."""
+    """One page as the import source shows it.
+
+    Attributes:
+        external_id: "" for a page that somebody made without one.
+        remote_digest: of its title, html and url.
+        availability: its flags; None where the answer does not tell.
+    """
 
     page_id: str
     external_id: str
     remote_digest: str
+    title: str = ""
+    locale: str = "en"
+    availability: Availability = Availability()
 
 
 class RecordState(StrEnum):
@@ -192,7 +201,8 @@ class Record(NamedTuple):
         rules: key of the rendering rules under which it was last compared.
         absences: complete listings in a row that did not name it.
         absent_since: Unix seconds of the first of those.
-        ambiguous_at: Unix seconds of the last request without a valid answer.
+        ambiguous_at: Unix seconds since when it is in doubt what Intercom shows: the last request without
+            a valid answer, or the beginning of an absence that ended.
     """
 
     external_id: str
@@ -211,11 +221,28 @@ class Record(NamedTuple):
         return self.page_id is not None or self.state in (RecordState.PENDING, RecordState.DELETING)
 
 
+class Doubt(NamedTuple):
+    """A row of which it is not sure what Intercom shows, or a tombstone.
+
+    Attributes:
+        since: Unix seconds: as `Record.ambiguous_at`, or for a tombstone without it when it became one.
+        ambiguous: a request may have been, or may yet be, applied without a word of it.
+    """
+
+    external_id: str
+    state: str
+    page_id: str | None
+    remote_digest: str | None
+    since: float
+    ambiguous: bool
+
+
 class Action(StrEnum):
     """What was done, or refused, for one page; the word an operator reads in the audit trail."""
 
     CREATE = "create"
     UPDATE = "update"
+    ADOPT = "adopt"
     DELETE = "delete"
     HOLD = "hold"
     FAIL = "fail"

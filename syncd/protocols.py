@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from syncd.journal import Entry, Hold, Standing
-from syncd.model import Page, Receipt, Record, RemotePage, Report, Unlisted
+from syncd.model import Doubt, Page, Receipt, Record, RemotePage, Report, Unlisted
 
 T = TypeVar("T")
 
@@ -32,6 +32,10 @@ class Target(Protocol):
         """Delete a page; fine when it is already gone. Raises as `upsert` does."""
         ...
 
+    async def get(self, page_id: str) -> RemotePage | None:
+        """Look at one page; None if the import source has none of that id. Raises as `upsert` does."""
+        ...
+
     def pages(self) -> AsyncIterator[RemotePage]:
         """List what the import source holds now, of whatever origin."""
         ...
@@ -49,6 +53,11 @@ class StateStore(Protocol):
 
     def unlisted(self, source: str, entries: Sequence[Unlisted]) -> None:
         """Remember what the newest listing left out or could not see, in the place of what was before."""
+        ...
+
+    def doubts(self, source: str) -> Sequence[Doubt]:
+        """Rows of which it is not sure what Intercom shows, and tombstones. Costs next to nothing if there
+        are none."""
         ...
 
     def standing(self, source: str) -> Standing:

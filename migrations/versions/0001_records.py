@@ -41,6 +41,10 @@ def upgrade() -> None:
         sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
         sqlite_with_rowid=False,
     )
+    in_doubt = sa.text("ambiguous_at IS NOT NULL OR state = 'tombstone'")
+    op.create_index(
+        "records_in_doubt", "records", ["source"], sqlite_where=in_doubt, postgresql_where=in_doubt
+    )
     op.create_table(
         "links",
         sa.Column("source", sa.Text, primary_key=True),
@@ -122,6 +126,8 @@ def upgrade() -> None:
         sa.Column("listed", sa.Integer),
         sa.Column("unlisted", sa.Text),
         sa.Column("completed_at", sa.Double),
+        sa.Column("verified_at", sa.Double),
+        sa.Column("drifted", sa.Integer, nullable=False, server_default="0"),
     )
     op.create_table(
         "unlisted",

@@ -102,6 +102,23 @@ class Pages:
         if not _is_gone(answer):
             self._page(answer, doing, external_id)
 
+    async def get(self, page_id: str) -> RemotePage | None:
+        """Look at one page; see syncd.protocols.Target."""
+        if not _PAGE_ID.fullmatch(page_id):
+            return None  # Intercom gives no such id
+        doing = f"page {page_id!r}"
+        answer = await self._send(Request(method="GET", path=f"{PATH}/{page_id}"), doing)
+        if _is_gone(answer):
+            self._failures = 0
+            return None
+        row = self._document(answer, doing)
+        if row.get("source_id") != self._source_id:
+            return None
+        try:
+            return self._remote(row)
+        except Garbled as error:
+            raise self._uncertain(doing, error) from error
+
     async def pages(self) -> AsyncIterator[RemotePage]:
         """List what the import source holds, each page once; a page without an external id has "" for it.
 
@@ -116,15 +133,32 @@ class Pages:
             if row.get("source_id") != self._source_id:
                 continue
             try:
-                page_id = text_of(row, "id")
-                external_id = row.get("external_id")
-                page = RemotePage(page_id, external_id if isinstance(external_id, str) else "", _digest(row))
+                page = self._remote(row)
             except Garbled as error:
                 raise self._stop(TargetUnavailable(f"{doing} cannot be read: {error}")) from error
             # Rows move to the next answer while others add pages.
-            if page_id not in seen:
-                seen.add(page_id)
+            if page is not None and page.page_id not in seen:
+                seen.add(page.page_id)
                 yield page
+
+    def _remote(self, row: Json) -> RemotePage | None:
+        """The page that a row shows; None for the empty stub that a deleted one may leave."""
+        if not text_of(row, "html"):
+            return None
+        external_id = row.get("external_id")
+        sales = _flag(row, "ai_sales_agent_availability") if has_sales_agent(self._version) else None
+        return RemotePage(
+            page_id=text_of(row, "id"),
+            external_id=external_id if isinstance(external_id, str) else "",
+            remote_digest=_digest(row),
+            title=text_of(row, "title"),
+            locale=text_of(row, "locale") if "locale" in row else "en",
+            availability=Availability(
+                ai_agent=_flag(row, "ai_agent_availability"),
+                ai_copilot=_flag(row, "ai_copilot_availability"),
+                ai_sales_agent=sales,
+            ),
+        )
 
     def _body(self, page: Page, *, create: bool) -> Json:
         body: Json = {
@@ -211,6 +245,11 @@ class Pages:
 def _is_gone(answer: Answer) -> bool:
     # A 404 of something else on the way says nothing about the page.
     return answer.status == 404 and is_refusal(answer)
+
+
+def _flag(row: Json, name: str) -> bool | None:
+    value = row.get(name)
+    return value if isinstance(value, bool) else None
 
 
 def _digest(row: Json) -> str:

@@ -11,6 +11,8 @@ from syncd.journal import (
     Absent,
     Deleted,
     Deleting,
+    Drifted,
+    Dropped,
     Entry,
     Failed,
     Forgotten,
@@ -21,6 +23,7 @@ from syncd.journal import (
     Skipped,
     Uncertain,
     Unchanged,
+    Verified,
 )
 from syncd.model import Action, Record, RecordState
 
@@ -90,12 +93,14 @@ class Changes:
         links: the new links (target → URL) of each page whose links were told; empty takes them away.
         aliases: the new aliases of each page whose aliases were told; empty takes them away.
         outcomes: the lines to add, in order.
+        dropped: external ids whose rows go.
     """
 
     rows: dict[str, Row] = field(default_factory=dict)
     links: dict[str, dict[str, str | None]] = field(default_factory=dict)
     aliases: dict[str, list[str]] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
+    dropped: set[str] = field(default_factory=set)
 
 
 def fold(before: Mapping[str, Row], entries: Sequence[Entry], *, at: float) -> Changes:
@@ -120,10 +125,19 @@ def fold(before: Mapping[str, Row], entries: Sequence[Entry], *, at: float) -> C
                 f"the external id {external_id!r} cannot be kept: it is not valid Unicode. "
                 "Rename the item in its origin, or exclude it."
             )
-        row = changes.rows.get(external_id) or before.get(external_id)
+        row = changes.rows.get(external_id)
+        if row is None and external_id not in changes.dropped:
+            row = before.get(external_id)
+        if isinstance(entry, Dropped):
+            # Only a tombstone goes: whatever else the row is by now, it is of use.
+            if row is not None and row.state == RecordState.TOMBSTONE:
+                changes.rows.pop(external_id, None)
+                changes.dropped.add(external_id)
+            continue
         after = advance(row, entry, at=at)
         if after is not None and after is not row:
             changes.rows[external_id] = after._replace(updated=at)
+            changes.dropped.discard(external_id)
         if after is not None and isinstance(entry, Sent | Unchanged) and entry.links is not None:
             changes.links[external_id] = {
                 storable(target): None if url is None else storable(url) for target, url in entry.links
@@ -147,9 +161,9 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 state=RecordState.PENDING.value, intent_hash=entry.content_hash
             )
         case Sent():
-            # ambiguous_at stays: a request without an answer may land after this one was acknowledged,
-            # and only a look at Intercom, once its time is over, can tell that it did not.
-            return _present(row, entry.external_id, at)._replace(
+            # A request without an answer may land after this one was acknowledged, and only a look at
+            # Intercom, once its time is over, can tell that it did not.
+            return _settled(_present(row, entry.external_id, at), entry.settled_before)._replace(
                 version=entry.version,
                 state=RecordState.LIVE.value,
                 content_hash=entry.content_hash,
@@ -178,6 +192,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 error=storable(entry.error),
                 retry=entry.retry,
                 url=_url(row, entry),
+                page_id=entry.page_id or _present(row, entry.external_id, at).page_id,
             )
         case Skipped():
             return _present(row, entry.external_id, at)._replace(
@@ -194,6 +209,8 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
             # One attempt is stamped once: a later word on it must not move the end of its time.
             stamp = at if row.in_flight or row.ambiguous_at is None else row.ambiguous_at
             return row._replace(ambiguous_at=stamp, in_flight=False, error=storable(entry.error))
+        case Verified() if row is not None:
+            return _settled(row, entry.settled_before)
     if row is None or row.state == RecordState.TOMBSTONE:
         return None
     match entry:
@@ -211,7 +228,20 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
             since = at if row.absent_since is None else row.absent_since
             return row._replace(absences=row.absences + 1, absent_since=since)
         case Returned():
-            return row._replace(absences=0, absent_since=None)
+            doubted = row.absent_since if row.ambiguous_at is None else row.ambiguous_at
+            return row._replace(
+                absences=0,
+                absent_since=None,
+                ambiguous_at=row.ambiguous_at if row.page_id is None else doubted,
+            )
+        case Drifted():
+            parked = row.state == RecordState.QUARANTINED
+            return _settled(row, entry.settled_before)._replace(
+                # One that is parked cannot be sent now, and must be once it can.
+                state=row.state if parked else RecordState.PENDING.value,
+                content_hash=None if parked else row.content_hash,
+                page_id=entry.page_id,
+            )
         case Forgotten():
             return row._replace(state=RecordState.TOMBSTONE.value)
         case Deleting():
@@ -280,6 +310,13 @@ def _present(row: Row | None, external_id: str, at: float) -> Row:
         # The page is another one, but a late request for the old one would still land under this id.
         return Row(external_id, created=at, ambiguous_at=row.ambiguous_at)
     return row
+
+
+def _settled(row: Row, settled_before: float | None) -> Row:
+    """End a doubt that is older than this moment."""
+    if row.ambiguous_at is None or settled_before is None or row.ambiguous_at > settled_before:
+        return row
+    return row._replace(ambiguous_at=None)
 
 
 def _lines(warnings: tuple[str, ...]) -> str | None:

@@ -12,17 +12,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Insert, Table, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Column, Connection, Insert, Table, bindparam, delete, insert, or_, select, text, update
 from sqlalchemy.dialects import sqlite
 
 from syncd.errors import ConfigError, StateStoreError
 from syncd.journal import Entry, Hold, Standing
-from syncd.model import Record, RecordState, Report, Unlisted
+from syncd.model import Doubt, Record, RecordState, Report, Unlisted
 from syncd.state import migrate
 from syncd.state.database import BUSY_TIMEOUT_S, Database, MemoryCopy, ReadOnlyFile, WritableFile, sqlite_path
 from syncd.state.faults import explained
 from syncd.state.rows import Row, fold, storable
-from syncd.state.tables import aliases, holds, links, metadata, outcomes, records, runs, sources, unlisted
+from syncd.state.tables import (
+    IN_DOUBT,
+    aliases,
+    holds,
+    links,
+    metadata,
+    outcomes,
+    records,
+    runs,
+    sources,
+    unlisted,
+)
 
 T = TypeVar("T")
 
@@ -36,8 +47,17 @@ _RECORDS = select(*(records.c[name] for name in Record._fields)).where(
 _ROWS = select(*(records.c[name] for name in Row._fields)).where(
     records.c.source == bindparam("of"), records.c.external_id.in_(bindparam("named", expanding=True))
 )
+_DOUBTS = select(
+    *(
+        records.c[name]
+        for name in ("external_id", "state", "page_id", "remote_digest", "ambiguous_at", "updated")
+    )
+).where(records.c.source == bindparam("of"), text(f"({IN_DOUBT})"))
 _NO_LINKS = delete(links).where(
     links.c.source == bindparam("of"), links.c.external_id.in_(bindparam("named", expanding=True))
+)
+_NO_ROWS = delete(records).where(
+    records.c.source == bindparam("of"), records.c.external_id.in_(bindparam("named", expanding=True))
 )
 _HOLD_COLUMNS = [holds.c[name] for name in Hold.__dataclass_fields__]
 _STANDING_COLUMNS = [sources.c[name] for name in Standing.__dataclass_fields__]
@@ -130,6 +150,21 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
                 )
                 for external_id, version, state, sent, page, rules, count, since, ambiguous in cursor
             }
+
+        return self.read(work)
+
+    def doubts(self, source: str) -> list[Doubt]:
+        """Rows of which it is not sure what Intercom shows, and tombstones."""
+
+        def work(connection: Connection) -> list[Doubt]:
+            return [
+                Doubt(
+                    *row[:4],
+                    since=row.updated if row.ambiguous_at is None else row.ambiguous_at,
+                    ambiguous=row.ambiguous_at is not None,
+                )
+                for row in connection.execute(_DOUBTS, {"of": source})
+            ]
 
         return self.read(work)
 
@@ -374,6 +409,8 @@ def _post(connection: Connection, source: str, run: int, entries: Sequence[Entry
         before.update((row[0], Row._make(row)) for row in found)
     changes = fold(before, entries, at=at)
     _upsert(connection, records, [{"source": source, **row._asdict()} for row in changes.rows.values()])
+    for chunk in _chunks(changes.dropped):
+        connection.execute(_NO_ROWS, {"of": source, "named": chunk})
     for table, told in ((links, changes.links), (aliases, changes.aliases)):
         for chunk in _chunks(told):
             connection.execute(delete(table).where(table.c.source == source, table.c.external_id.in_(chunk)))

@@ -12,6 +12,8 @@ from syncd.journal import (
     Absent,
     Deleted,
     Deleting,
+    Drifted,
+    Dropped,
     Entry,
     Failed,
     Forgotten,
@@ -24,8 +26,9 @@ from syncd.journal import (
     Standing,
     Uncertain,
     Unchanged,
+    Verified,
 )
-from syncd.model import Action, Record, RecordState, Report, Result, Unlisted
+from syncd.model import Action, Doubt, Record, RecordState, Report, Result, Unlisted
 from syncd.protocols import StateStore
 from syncd.state.rows import Outcome, Row, fold, storable
 
@@ -66,6 +69,20 @@ class MemoryStateStore:
 
     def records(self, source: str) -> dict[str, Record]:
         return {key: row.record for key, row in self._present(source).items()}
+
+    def doubts(self, source: str) -> list[Doubt]:
+        return [
+            Doubt(
+                row.external_id,
+                row.state,
+                row.page_id,
+                row.remote_digest,
+                row.updated if row.ambiguous_at is None else row.ambiguous_at,
+                row.ambiguous_at is not None,
+            )
+            for row in self.rows.get(source, {}).values()
+            if row.ambiguous_at is not None or row.state == RecordState.TOMBSTONE
+        ]
 
     def standing(self, source: str) -> Standing:
         return self._standings.get(source, Standing())
@@ -122,6 +139,8 @@ class MemoryStateStore:
         changes = fold(rows, entries, at=at)
         self.writes += 1
         rows.update(changes.rows)
+        for external_id in changes.dropped:
+            rows.pop(external_id, None)
         links = self._links.setdefault(source, {})
         for external_id, targets in changes.links.items():
             links[external_id] = targets
@@ -456,9 +475,81 @@ class StateStoreContract:
 
     def test_returned_item_is_no_longer_absent(self, store: StateStore) -> None:
         """An item that is listed again starts from nothing should it go once more."""
-        self.post(store, sent("a"), Absent(external_id="a"), Returned(external_id="a"))
+        self.post(store, sent("a"), Absent(external_id="a"), at=10.0)
+        self.post(store, Returned(external_id="a"), at=20.0)
+
+        assert self.record(store)[-3:] == (0, None, 10.0)
+
+    def test_returned_item_without_a_page_is_in_no_doubt(self, store: StateStore) -> None:
+        """What was never published cannot have vanished."""
+        self.post(store, failed("a"), Absent(external_id="a"), Returned(external_id="a"))
 
         assert self.record(store)[-3:] == (0, None, None)
+        assert store.doubts("s") == []
+
+    def test_rows_in_doubt_are_told_with_tombstones(self, store: StateStore) -> None:
+        """A row since the lost request, a tombstone since then too, or else since it became one."""
+        for name in "abcd":
+            self.post(store, sent(name, page_id=name), at=5.0)
+        self.post(store, intent("a"), Uncertain(external_id="a", error="timed out"), at=10.0)
+        self.post(store, Deleting(external_id="b"), deleted("b", page_id="b"), at=20.0)
+        self.post(store, intent("c"), Uncertain(external_id="c", error="timed out"), at=10.0)
+        self.post(store, Deleting(external_id="c"), deleted("c", page_id="c"), at=20.0)
+
+        assert sorted(store.doubts("s")) == [
+            Doubt("a", "pending", "a", "d1", 10.0, True),
+            Doubt("b", "tombstone", "b", "d1", 20.0, False),
+            Doubt("c", "tombstone", "c", "d1", 10.0, True),
+        ]
+
+    @pytest.mark.parametrize(("moment", "left"), [(9.0, 10.0), (10.0, None)])
+    def test_doubt_ends_only_when_its_time_is_over(
+        self, store: StateStore, moment: float, left: float | None
+    ) -> None:
+        """What was sent after that moment may still be applied."""
+        self.post(store, intent("a"), Uncertain(external_id="a", error="timed out"), at=10.0)
+        self.post(store, sent("a"), at=20.0)
+        self.post(store, Verified(external_id="a", settled_before=moment), at=30.0)
+        self.post(store, intent("b"), Uncertain(external_id="b", error="timed out"), at=10.0)
+        self.post(store, replace(sent("b"), settled_before=moment), at=20.0)
+
+        assert [row.ambiguous_at for row in store.records("s").values()] == [left, left]
+
+    def test_drifted_page_is_pending_under_the_id_that_was_found(self, store: StateStore) -> None:
+        """A process that ends before it is sent again must not forget it."""
+        self.post(store, sent("a"), Drifted(external_id="a", page_id="p9", settled_before=0.0))
+
+        record = self.record(store)
+        assert (record.state, record.page_id, record.content_hash) == ("pending", "p9", "h1")
+
+    def test_drifted_page_that_is_parked_stays_parked(self, store: StateStore) -> None:
+        """It cannot be sent now; when it can, it is, whatever its content is then."""
+        self.post(store, sent("a"), failed("a"))
+        self.post(store, Drifted(external_id="a", page_id=None, settled_before=0.0))
+
+        record = self.record(store)
+        assert (record.state, record.page_id, record.content_hash) == ("quarantined", None, None)
+
+    def test_page_that_was_found_and_cannot_be_published_is_known(self, store: StateStore) -> None:
+        """It must be deletable later."""
+        self.post(store, replace(failed("a"), page_id="p7"))
+
+        assert self.record(store).page_id == "p7"
+
+    def test_tombstone_can_be_dropped_and_nothing_else(self, store: StateStore) -> None:
+        """A row that came back to life meanwhile stays."""
+        self.post(store, sent("a"), Deleting(external_id="a"), deleted("a"), sent("b", page_id="p2"))
+        self.post(store, Dropped(external_id="a"), Dropped(external_id="b"), Dropped(external_id="c"))
+
+        assert store.doubts("s") == []
+        assert set(store.records("s")) == {"b"}
+
+    def test_dropped_tombstone_leaves_nothing_to_the_next_page(self, store: StateStore) -> None:
+        """Entries of one batch are taken in order."""
+        self.post(store, sent("a"), Deleting(external_id="a"), deleted("a"))
+        self.post(store, Dropped(external_id="a"), intent("a", "h9"))
+
+        assert self.record(store) == Record("a", version="", state="pending")
 
     def test_acknowledgement_ends_an_absence(self, store: StateStore) -> None:
         """A page that was sent was listed."""

@@ -15,18 +15,28 @@ from syncd.protocols import Target
 class FakeTarget:
     """One import source that keeps its pages in memory, and fails on demand.
 
+    Args:
+        creation: flags of new pages that name none themselves.
+        revives: whether a page that is made again gets the id of the one that was deleted.
+        normalises: whether what is shown is another way to write what was sent.
+
     Attributes:
         held: external_id → the page as it was sent last.
         flags: external_id → its availability, as it was set last.
         calls: (what, external_id) of each call, in order, the failed ones too.
     """
 
-    def __init__(self, *, creation: Availability | None = None) -> None:
+    def __init__(
+        self, *, creation: Availability | None = None, revives: bool = False, normalises: bool = False
+    ) -> None:
         self.held: dict[str, Page] = {}
         self.flags: dict[str, Availability] = {}
         self.calls: list[tuple[str, str]] = []
         self._creation = creation
+        self._revives = revives
+        self._normalises = normalises
         self._ids: dict[str, str] = {}
+        self._last_ids: dict[str, str] = {}
         self._made = 0
         self._failures: list[tuple[SyncdError, str | None, bool, int]] = []
 
@@ -47,7 +57,7 @@ class FakeTarget:
             self._put(page, create=create)
         if error is not None:
             raise error
-        return Receipt(page_id=self._ids[page.external_id], remote_digest=_digest(page))
+        return Receipt(page_id=self._ids[page.external_id], remote_digest=self._digest(page))
 
     async def delete(self, page_id: str, external_id: str) -> None:
         self.calls.append(("delete", external_id))
@@ -57,14 +67,42 @@ class FakeTarget:
         if error is not None:
             raise error
 
+    async def get(self, page_id: str) -> RemotePage | None:
+        external_id = next((name for name, known in self._ids.items() if known == page_id), None)
+        self.calls.append(("get", external_id or page_id))
+        error, _ = self._fault(external_id or page_id)
+        if error is not None:
+            raise error
+        return None if external_id is None else self._show(external_id)
+
     async def pages(self) -> AsyncIterator[RemotePage]:
-        for external_id, page in list(self.held.items()):
-            yield RemotePage(self._ids[external_id], external_id, _digest(page))
+        self.calls.append(("list", ""))
+        error, _ = self._fault("")
+        if error is not None:
+            raise error
+        for external_id in list(self.held):
+            yield self._show(external_id)
+
+    def _show(self, external_id: str) -> RemotePage:
+        page = self.held[external_id]
+        return RemotePage(
+            self._ids[external_id],
+            external_id,
+            self._digest(page),
+            page.title,
+            page.locale,
+            self.flags.get(external_id, Availability()),
+        )
+
+    def _digest(self, page: Page) -> str:
+        html = page.html.replace(">", " >") if self._normalises else page.html
+        return remote_digest(title=page.title, html=html, url=page.url)
 
     def _put(self, page: Page, *, create: bool) -> None:
         if page.external_id not in self.held:
             self._made += 1
-            self._ids[page.external_id] = str(self._made)
+            again = self._last_ids.get(page.external_id) if self._revives else None
+            self._ids[page.external_id] = self._last_ids[page.external_id] = again or str(self._made)
         self.held[page.external_id] = page
         flags = page.availability or (self._creation if create else None)
         if flags is not None:
@@ -101,7 +139,24 @@ class TargetContract:
         """A later listing can be compared with the receipt."""
         receipt = await target.upsert(_page(), create=True)
 
-        assert await _listed(target) == [RemotePage(receipt.page_id, "guides/a.md", receipt.remote_digest)]
+        assert await _listed(target) == [(receipt.page_id, "guides/a.md", receipt.remote_digest)]
+
+    async def test_page_is_shown_as_it_is_listed(self, target: Target) -> None:
+        """One look costs one request, and tells as much as a listing."""
+        receipt = await target.upsert(_page(), create=True)
+
+        shown = await target.get(receipt.page_id)
+
+        assert [shown] == [page async for page in target.pages()]
+        assert shown is not None
+        assert (shown.title, shown.locale) == ("A", "en")
+
+    async def test_page_that_is_not_there_is_shown_as_none(self, target: Target) -> None:
+        """A deleted one, one that never was, and what is no id."""
+        receipt = await target.upsert(_page(), create=True)
+        await target.delete(receipt.page_id, "guides/a.md")
+
+        assert [await target.get(one) for one in (receipt.page_id, "99999", "../up")] == [None] * 3
 
     async def test_same_upsert_again_changes_nothing(self, target: Target) -> None:
         """Every call may be repeated."""
@@ -117,13 +172,13 @@ class TargetContract:
 
         assert second.page_id == first.page_id
         assert second.remote_digest != first.remote_digest
-        assert await _listed(target) == [RemotePage(*_row(second))]
+        assert await _listed(target) == [_row(second)]
 
     async def test_update_of_a_page_that_is_not_there_makes_it(self, target: Target) -> None:
         """People delete pages in Intercom; an update brings them back."""
         receipt = await target.upsert(_page(), create=False)
 
-        assert [page.page_id for page in await _listed(target)] == [receipt.page_id]
+        assert [page[0] for page in await _listed(target)] == [receipt.page_id]
 
     async def test_page_without_url(self, target: Target) -> None:
         """A page need not be readable anywhere else."""
@@ -139,7 +194,7 @@ class TargetContract:
         """Ids are paths of the origin and arrive as they are."""
         receipt = await target.upsert(_page(external_id=external_id), create=True)
 
-        assert await _listed(target) == [RemotePage(receipt.page_id, external_id, receipt.remote_digest)]
+        assert await _listed(target) == [(receipt.page_id, external_id, receipt.remote_digest)]
 
     async def test_deleted_page_is_gone(self, target: Target) -> None:
         """A delete takes one page and no other."""
@@ -148,7 +203,7 @@ class TargetContract:
 
         await target.delete(gone.page_id, "guides/a.md")
 
-        assert [page.page_id for page in await _listed(target)] == [kept.page_id]
+        assert [page[0] for page in await _listed(target)] == [kept.page_id]
 
     async def test_second_delete_is_fine(self, target: Target) -> None:
         """A delete whose answer was lost is repeated."""
@@ -166,7 +221,7 @@ class TargetContract:
         with pytest.raises(PageError):
             await target.delete(receipt.page_id, "guides/a.md")
 
-        assert [page.external_id for page in await _listed(target)] == ["b"]
+        assert [page[1] for page in await _listed(target)] == ["b"]
 
     async def test_deleted_page_can_come_back(self, target: Target) -> None:
         """An item that returns is published anew, under whatever id."""
@@ -175,7 +230,7 @@ class TargetContract:
 
         again = await target.upsert(_page(), create=True)
 
-        assert await _listed(target) == [RemotePage(*_row(again))]
+        assert await _listed(target) == [_row(again)]
 
 
 def _page(
@@ -191,9 +246,6 @@ def _row(receipt: Receipt) -> tuple[str, str, str]:
     return receipt.page_id, "guides/a.md", receipt.remote_digest
 
 
-async def _listed(target: Target) -> list[RemotePage]:
-    return [page async for page in target.pages()]
-
-
-def _digest(page: Page) -> str:
-    return remote_digest(title=page.title, html=page.html, url=page.url)
+async def _listed(target: Target) -> list[tuple[str, str, str]]:
+    """page_id, external_id and digest of each page."""
+    return [page[:3] async for page in target.pages()]

@@ -17,6 +17,14 @@ class TestFakeTarget(TargetContract):
         return FakeTarget()
 
 
+class TestRevivingTarget(TargetContract):
+    """The promises hold whatever the real service does with ids and with HTML."""
+
+    @pytest.fixture
+    def target(self) -> FakeTarget:
+        return FakeTarget(revives=True, normalises=True)
+
+
 PAGE = Page(external_id="a.md", title="A", html="<p>a</p>")
 
 
@@ -55,3 +63,15 @@ async def test_creation_flags_are_set_once() -> None:
     await target.upsert(PAGE, create=False)
 
     assert target.flags["a.md"] == Availability(ai_agent=False)
+
+
+@pytest.mark.parametrize("revives", [False, True])
+async def test_page_that_is_made_again_may_get_its_old_id(revives: bool) -> None:
+    """Nobody outside knows which of the two Intercom does."""
+    target = FakeTarget(revives=revives)
+    first = await target.upsert(PAGE, create=True)
+    await target.delete(first.page_id, "a.md")
+
+    again = await target.upsert(PAGE, create=True)
+
+    assert (again.page_id == first.page_id) == revives
