@@ -158,12 +158,10 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
         def work(connection: Connection) -> list[Doubt]:
             return [
-                Doubt(
-                    *row[:4],
-                    since=row.updated if row.ambiguous_at is None else row.ambiguous_at,
-                    ambiguous=row.ambiguous_at is not None,
+                Doubt(name, state, page_id, digest, updated if since is None else since, since is not None)
+                for name, state, page_id, digest, since, updated in connection.execute(
+                    _DOUBTS, {"of": source}
                 )
-                for row in connection.execute(_DOUBTS, {"of": source})
             ]
 
         return self.read(work)
