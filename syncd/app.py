@@ -271,6 +271,27 @@ def state_store(config: Config, *, command: str) -> Iterator[SqlStateStore]:
 
 
 @contextmanager
+def decision_store(config: Config, *, command: str) -> Iterator[SqlStateStore]:
+    """The state store for what a person decides: also while another process holds it.
+
+    Raises:
+        SourceBusy: the schema has to be brought up to date first, and another process has the store.
+        StateStoreError: it cannot be used.
+    """
+    from syncd.state.migrate import history
+    from syncd.state.store import SqlStateStore
+
+    with state_reader(config) as look:
+        current = look.schema() == history().head
+    if not current:
+        with state_store(config, command=command) as store:
+            yield store
+        return
+    with SqlStateStore(config.state_url) as store:
+        yield store
+
+
+@contextmanager
 def state_reader(config: Config) -> Iterator[SqlStateStore]:
     """The state store for looking only: nothing is changed, and nobody is kept out."""
     from syncd.state.store import SqlStateStore

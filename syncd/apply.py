@@ -70,10 +70,12 @@ class Applier:
             raise self._stopped_by
         self._spawn(self._carry_out(change))
 
-    async def delete(self, candidates: Sequence[Candidate], *, stop: asyncio.Event) -> None:
+    async def delete(
+        self, candidates: Sequence[Candidate], *, stop: asyncio.Event, approved_until: float | None = None
+    ) -> None:
         """Delete pages, until `stop` is set, and return when all that were begun are done.
 
-        Raises as `apply` does.
+        `approved_until` names the approval that they rest on, if they need one. Raises as `apply` does.
         """
         unknown = [candidate for candidate in candidates if candidate.page_id is None]
         found: dict[str, str] = {}
@@ -90,7 +92,7 @@ class Applier:
                 self._slots.release()
                 break
             page_id = candidate.page_id or found.get(candidate.external_id)
-            self._spawn(self._delete_one(candidate, page_id))
+            self._spawn(self._delete_one(candidate, page_id, approved_until))
         await self.drain()
 
     async def drain(self) -> None:
@@ -165,7 +167,10 @@ class Applier:
     async def _upsert(self, change: Upsert) -> None:
         page, record = change.page, change.task.record
         target = await self.target()
-        await self._journal.write(Intent(external_id=page.external_id, content_hash=change.content_hash))
+        intent = Intent(external_id=page.external_id, content_hash=change.content_hash)
+        if await self._journal.write(intent):
+            self.tally.refused += 1
+            return
         try:
             receipt = await target.upsert(page, create=change.action is Action.CREATE)
             if change.action is Action.UPDATE and record is not None and receipt.page_id != record.page_id:
@@ -201,9 +206,14 @@ class Applier:
             )
         )
 
-    async def _delete_one(self, candidate: Candidate, page_id: str | None) -> None:
+    async def _delete_one(
+        self, candidate: Candidate, page_id: str | None, approved_until: float | None
+    ) -> None:
         external_id = candidate.external_id
-        await self._journal.write(Deleting(external_id=external_id))
+        intent = Deleting(external_id=external_id, ground=candidate.ground, approved_until=approved_until)
+        if await self._journal.write(intent):
+            self.tally.refused += 1
+            return
         if page_id is not None:
             target = await self.target()
             try:

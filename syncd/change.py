@@ -85,6 +85,7 @@ class Tally:
     skipped: int = 0
     warned: int = 0
     unlinked: int = 0
+    refused: int = 0
     errors: list[tuple[str, str]] = field(default_factory=list)
 
     def foresee(self, change: Change) -> None:

@@ -20,30 +20,35 @@ class Journal:
         self._clock = clock
         self._source = source
         self._run = run
-        self._waiting: list[tuple[tuple[Entry, ...], asyncio.Future[None]]] = []
+        self._waiting: list[tuple[tuple[Entry, ...], asyncio.Future[frozenset[str]]]] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def write(self, *entries: Entry) -> None:
-        """Return once the entries are committed. Raises the store's error if they could not be."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def write(self, *entries: Entry) -> frozenset[str]:
+        """Return once the entries are committed, with the external ids whose intent was refused.
+
+        Raises the store's error if they could not be.
+        """
+        done: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
         self._waiting.append((entries, done))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._commit_all())
         # The commit goes on even if this page's task is cancelled: it may hold other pages' entries.
-        await asyncio.shield(done)
+        return await asyncio.shield(done)
 
     async def _commit_all(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting, []
             entries = [entry for waiting, _ in group for entry in waiting]
             try:
-                await self._lane(self._store.write, self._source, self._run, entries, at=self._clock.now())
+                refused = await self._lane(
+                    self._store.write, self._source, self._run, entries, at=self._clock.now()
+                )
             except Exception as error:  # also one that nobody foresaw: the pages wait for an answer
                 for _, done in group:
                     if not done.done():
                         done.set_exception(error)
                         done.exception()  # a page that was cancelled meanwhile never asks
                 continue
-            for _, done in group:
+            for waiting, done in group:
                 if not done.done():
-                    done.set_result(None)
+                    done.set_result(refused & {entry.external_id for entry in waiting})

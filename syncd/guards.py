@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from syncd.digest import set_digest
-from syncd.journal import Hold, Standing
+from syncd.journal import Ground, Hold, Standing
 
 APPROVAL_LIFE_S = 24 * 3600.0
 
@@ -30,6 +30,7 @@ class Candidate(NamedTuple):
     content_hash: str | None
     since: float
     evidence: str
+    ground: Ground = Ground.ABSENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,19 @@ a valid answer. Whatever the process does in between, the next run knows what ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
+from syncd.decision import Question
 from syncd.model import Action
+
+
+class Ground(StrEnum):
+    """Why a page may be deleted; it is looked at again in the transaction of the intent."""
+
+    ABSENT = "absent"  # its item is missing: void once a listing names it again
+    WITHDRAWN = "withdrawn"  # its own document says that it must go
+    TAKEN_DOWN = "taken down"  # a person said so: void once it is restored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +174,16 @@ class Returned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deleting:
-    """A page is about to be deleted."""
+    """A page is about to be deleted.
+
+    Attributes:
+        approved_until: of the approval that the delete rests on, which must still stand; None for one that
+            needs none.
+    """
 
     external_id: str
+    ground: Ground = Ground.ABSENT
+    approved_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +255,8 @@ class Standing:
         verified_at: Unix seconds when all pages were last compared with what Intercom shows, or were new;
             None while the state does not know what is there: nothing is deleted then.
         drifted: pages that were not as they had been sent then, and were left so.
+        decisions: how often a person decided something; kept by the store, and told to a run, so that
+            one that did not know of the newest decision is not taken for a run that left nothing open.
     """
 
     import_source_id: int | None = None
@@ -252,14 +271,16 @@ class Standing:
     completed_at: float | None = None
     verified_at: float | None = None
     drifted: int = 0
+    decisions: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Deletions that wait for a person.
+    """Deletions, or updates, that wait for a person.
 
     Attributes:
-        kind: "deletions" (the budget), "scope" (a setting changed), "identity" (another origin).
+        kind: "deletions" (the budget), "scope" (a setting changed), "identity" (another origin), "empty" (the
+            source lists nothing), "rewrite" (most pages change and shrink).
         count: pages that would go.
         digest: SHA-256 over their sorted external ids: an approval is for this set or a part of it.
         since: Unix seconds when it was first held.
@@ -276,3 +297,17 @@ class Hold:
     approved: int | None = None
     approved_until: float | None = None
     approved_by: str | None = None
+
+    @property
+    def question(self) -> Question:
+        """What a person is asked about."""
+        return Question.UPDATES if self.kind == "rewrite" else Question.DELETES
+
+    def approved_as(self, other: Hold) -> Hold:
+        """The same hold with the approval of another one, or without, as that one has it."""
+        return replace(
+            self,
+            approved=other.approved,
+            approved_until=other.approved_until,
+            approved_by=other.approved_by,
+        )

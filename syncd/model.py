@@ -238,7 +238,7 @@ class Doubt(NamedTuple):
 
 
 class Action(StrEnum):
-    """What was done, or refused, for one page; the word an operator reads in the audit trail."""
+    """What was done, refused or decided; the word an operator reads in the audit trail."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -247,6 +247,12 @@ class Action(StrEnum):
     HOLD = "hold"
     FAIL = "fail"
     SKIP = "skip"
+    APPROVE = "approve"
+    REJECT = "reject"
+    FREEZE = "freeze"
+    RELEASE = "release"
+    TAKEDOWN = "takedown"
+    RESTORE = "restore"
 
 
 class Result(StrEnum):

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from syncd.change import Tally
+from syncd.decision import Orders
 from syncd.journal import Hold, Standing
 from syncd.model import Report, Result
 from syncd.plan import Listing, Plan
@@ -18,7 +19,9 @@ class Attempt:
 
     Attributes:
         began_s: on the monotonic clock.
-        standing, hold: what will be remembered; a run that ends early leaves them as far as it came.
+        standing, hold, rewrite: what will be remembered, the deletions and the updates that are held; a run
+            that ends early leaves them as far as it came.
+        orders: what people ordered before it began.
         settled: the origin said that nothing changed.
         stopped: it was asked to stop before the end.
     """
@@ -26,6 +29,8 @@ class Attempt:
     began_s: float
     standing: Standing
     hold: Hold | None
+    rewrite: Hold | None = None
+    orders: Orders = field(default_factory=Orders)
     revision: str | None = None
     survey: Survey | None = None
     tally: Tally = field(default_factory=Tally)

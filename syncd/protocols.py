@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from syncd.decision import Orders
 from syncd.journal import Entry, Hold, Standing
 from syncd.model import Doubt, Page, Receipt, Record, RemotePage, Report, Unlisted
 
@@ -64,8 +65,12 @@ class StateStore(Protocol):
         """What is remembered of the source as a whole; an empty one for a source never seen."""
         ...
 
-    def hold(self, source: str) -> Hold | None:
-        """The hold that is open, if any."""
+    def holds(self, source: str) -> Sequence[Hold]:
+        """The holds that are open, at most one for each question."""
+        ...
+
+    def orders(self, source: str) -> Orders:
+        """What people ordered for the source, and did not take back."""
         ...
 
     def links(self, source: str) -> Sequence[tuple[str, str | None]]:
@@ -96,8 +101,13 @@ class StateStore(Protocol):
         """Open a run and return its number."""
         ...
 
-    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> None:
-        """Make the entries true, all or none."""
+    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> frozenset[str]:
+        """Make the entries true, all or none; return the external ids whose intent was refused.
+
+        An `Intent` or a `Deleting` is refused, and nothing of it is applied, if a person decided otherwise
+        meanwhile (the page was taken down, the source frozen, the approval taken back), or if the item that
+        was missing is there again. What was refused must not be sent.
+        """
         ...
 
     def finish(
@@ -107,11 +117,11 @@ class StateStore(Protocol):
         *,
         report: Report,
         standing: Standing,
-        hold: Hold | None,
+        holds: Sequence[Hold],
         revision: str | None,
         at: float,
     ) -> None:
-        """Close the run: its report, what is remembered of the source, and the hold as it stands now."""
+        """Close the run: its report, what is remembered of the source, and the holds as they stand now."""
         ...
 
 

@@ -19,10 +19,11 @@ from syncd.change import Failure, Upsert
 from syncd.changes import changes
 from syncd.commits import Journal
 from syncd.connector import Snapshot
+from syncd.decision import Question
 from syncd.digest import set_digest
 from syncd.errors import SourceError, SourceUnavailable
 from syncd.guards import Candidate
-from syncd.journal import Absent, Entry, Forgotten, Hold, Returned
+from syncd.journal import Absent, Entry, Forgotten, Ground, Hold, Returned
 from syncd.model import Record, RecordState, Unlisted
 from syncd.outcome import Attempt, Operation, Outcome, sum_up
 from syncd.plan import Plan
@@ -58,7 +59,7 @@ async def sync_source(source: Source, run: Run) -> Outcome:
             number,
             report=outcome.report,
             standing=attempt.standing,
-            hold=attempt.hold,
+            holds=[hold for hold in (attempt.hold, attempt.rewrite) if hold is not None],
             revision=attempt.revision,
             at=run.clock.now(),
         )
@@ -99,10 +100,13 @@ async def _until_stopped(run: Run, attempt: Attempt, work: Coroutine[object, obj
 
 
 async def _attempt(source: Source, run: Run) -> Attempt:
+    holds = {hold.question: hold for hold in await run.keep(run.store.holds, source.name)}
     return Attempt(
         began_s=run.clock.monotonic(),
         standing=await run.keep(run.store.standing, source.name),
-        hold=await run.keep(run.store.hold, source.name),
+        hold=holds.get(Question.DELETES),
+        rewrite=holds.get(Question.UPDATES),
+        orders=await run.keep(run.store.orders, source.name),
     )
 
 
@@ -145,7 +149,8 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
         if applier.withdrawn:
             survey = _withdraw(source, run, attempt, survey, before, list(applier.withdrawn.values()))
         # Deletes come last, so that a rename never leaves a gap.
-        await applier.delete(survey.verdict.deletes, stop=run.stop)
+        approval = survey.verdict.hold.approved_until if survey.verdict.hold is not None else None
+        await applier.delete(survey.verdict.deletes, stop=run.stop, approved_until=approval)
         attempt.stopped = run.stop.is_set()
         if not attempt.stopped:
             _remember(source, run, attempt, survey)
@@ -208,7 +213,14 @@ def _withdraw(
         assert record is not None
         # Since ever, as it were: an approval is for their number, and no listing has to miss them.
         candidates.append(
-            Candidate(record.external_id, record.page_id, record.content_hash, 0.0, str(failure.error))
+            Candidate(
+                record.external_id,
+                record.page_id,
+                record.content_hash,
+                0.0,
+                str(failure.error),
+                Ground.WITHDRAWN,
+            )
         )
     verdict = judge_missing(
         source,
@@ -327,6 +339,7 @@ def _remember(source: Source, run: Run, attempt: Attempt, survey: Survey) -> Non
         and len(plan.missing) == len(verdict.deletes)
         and not plan.parked
         and not attempt.tally.failed
+        and not attempt.tally.refused
         and all(unlisted.skipped for unlisted in listing.unlisted)
     )
     # While a person has not decided, or some rows were not judged, the origin and the settings count as

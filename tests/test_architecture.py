@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-VALUES = {"syncd.errors", "syncd.model", "syncd.connector", "syncd.journal"}
+VALUES = {"syncd.errors", "syncd.model", "syncd.connector", "syncd.decision", "syncd.journal"}
 CORE = {"syncd.digest", "syncd.guards", "syncd.plan", "syncd.render"}
 FLOW = {
     "syncd.apply",

@@ -97,12 +97,14 @@ def upgrade() -> None:
         sa.Column("hash_after", sa.Text),
         sa.Column("page_id", sa.Text),
         sa.Column("evidence", sa.Text),
+        sa.Column("by", sa.Text),
     )
     op.create_index("outcomes_by_run", "outcomes", ["run"])
     op.create_index("outcomes_by_page", "outcomes", ["source", "external_id"])
     op.create_table(
         "holds",
         sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("question", sa.Text, primary_key=True),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("count", sa.Integer, nullable=False),
         sa.Column("digest", sa.Text, nullable=False),
@@ -112,6 +114,22 @@ def upgrade() -> None:
         sa.Column("approved_until", sa.Double),
         sa.Column("approved_by", sa.Text),
         sa.Column("approved_at", sa.Double),
+    )
+    op.create_table(
+        "freezes",
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("since", sa.Double, nullable=False),
+        sa.Column("by", sa.Text, nullable=False),
+        sa.Column("why", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "takedowns",
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("external_id", sa.Text, primary_key=True),
+        sa.Column("since", sa.Double, nullable=False),
+        sa.Column("by", sa.Text, nullable=False),
+        sa.Column("why", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "sources",
@@ -128,6 +146,7 @@ def upgrade() -> None:
         sa.Column("completed_at", sa.Double),
         sa.Column("verified_at", sa.Double),
         sa.Column("drifted", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("decisions", sa.Integer, nullable=False, server_default="0"),
     )
     op.create_table(
         "unlisted",

@@ -1,42 +1,51 @@
-"""`syncd approve`: a person lets held deletions go."""
+"""`syncd approve`: a person lets held deletions or updates go."""
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 import click
 
-from syncd.cli.options import config_option
-from syncd.errors import ConfigError
+from syncd.cli.options import config_option, decision_options, json_option
 
 
 @click.command("approve")
 @click.argument("source")
-@click.option("--deletes", type=click.IntRange(min=1), required=True, help="The most pages that may go.")
+@click.option("--deletes", type=click.IntRange(min=1), help="The most held pages that may be deleted.")
+@click.option("--updates", type=click.IntRange(min=1), help="The most held pages that may be overwritten.")
+@decision_options
 @config_option
-def command(source: str, deletes: int, config_path: Path | None) -> None:
-    """Let the held deletions of SOURCE go, up to a number, with the next sync.
+@json_option
+def command(
+    source: str,
+    deletes: int | None,
+    updates: int | None,
+    by: str | None,
+    why: str,
+    config_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Let what is held of SOURCE go, up to a number, with the next sync.
 
-    The approval is for the pages that are missing now. The next sync lists the source anew: pages that
-    came back stay, and if more are missing then, everything is held again. It is good for one run
-    within 24 hours.
+    The approval is for the pages that are held now. The next sync lists the source anew: pages that
+    came back stay as they are, and if more are concerned then, everything is held again. It is good for
+    one run within 24 hours.
     """
-    from syncd import app
+    from syncd.cli.deciding import decide, told
     from syncd.cli.session import configuration
     from syncd.clock import SystemClock
+    from syncd.decision import Approve, Question
     from syncd.guards import APPROVAL_LIFE_S
 
+    count = deletes if deletes is not None else updates
+    if count is None or (deletes is not None and updates is not None):
+        raise click.UsageError("give --deletes N or --updates N, as 'syncd status' shows it")
+    question = Question.DELETES if deletes is not None else Question.UPDATES
     loaded = configuration(config_path)
-    loaded.source(source)
-    now = SystemClock().now()
-    with app.state_store(loaded, command="syncd approve") as store:
-        held = store.hold(source)
-        if held is not None and deletes < held.count:
-            raise ConfigError(
-                f"{held.count} pages of {source} are held, more than {deletes}: nothing was approved.\n"
-                f"'syncd plan {source}' names them. All of them may go, or none: --deletes {held.count}"
-            )
-        hold = store.approve(source, count=deletes, by=getpass.getuser(), at=now, until=now + APPROVAL_LIFE_S)
-    click.echo(f"approved: up to {deletes} of the {hold.count} held pages of {source} may go.")
-    click.echo(f"next: syncd sync {source}")
+    until = SystemClock().now() + APPROVAL_LIFE_S
+    decision = Approve(question=question, count=count, until=until, by=told(by), why=why)
+    hold = decide(loaded, source, decision, command="syncd approve", as_json=as_json)
+    if not as_json and hold is not None:
+        verb = "go" if question is Question.DELETES else "be overwritten"
+        click.echo(f"approved: up to {count} of the {hold.count} held pages of {source} may {verb}.")
+        click.echo(f"next: syncd sync {source}")

@@ -26,3 +26,9 @@ def config_option(command: F) -> F:
 def json_option(command: F) -> F:
     """--json, as the argument `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")(command)
+
+
+def decision_options(command: F) -> F:
+    """--by and --why, as the arguments `by` (None: the user of the operating system) and `why`."""
+    command = click.option("--why", default="", help="The reason, for the audit trail.")(command)
+    return click.option("--by", help="Who decides; else the user who is logged in.")(command)

@@ -54,7 +54,7 @@ def command(config_path: Path | None, as_json: bool) -> int:
 
 def _row(name: str, summary: SourceSummary | None, enabled: bool) -> dict[str, Any]:
     last = summary.last_run if summary is not None else None
-    hold = summary.hold if summary is not None else None
+    hold = next(iter(summary.holds), None) if summary is not None else None
     result = last.result if last is not None else None
     if hold is not None and result != "failed":
         result = "held"

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Select, Table, func, or_, select
 
+from syncd.decision import Order
 from syncd.journal import Hold
 from syncd.model import RecordState
 from syncd.state.store import SqlStateStore
-from syncd.state.tables import holds, outcomes, records, runs, sources, unlisted
+from syncd.state.tables import freezes, holds, outcomes, records, runs, sources, takedowns, unlisted
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -45,9 +46,11 @@ class OutcomeLine:
     """One line of the audit trail.
 
     Attributes:
-        action: create, update, delete, hold, fail or skip.
+        action: create, update, delete, hold, fail or skip; or what a person did, then `run` is 0.
+        external_id: "" for a decision about the whole source.
         hash_before, hash_after: content hashes, where content changed.
         evidence: of a delete: what proved that the origin no longer has the item.
+        by: the person, of a decision.
     """
 
     run: int
@@ -60,6 +63,7 @@ class OutcomeLine:
     hash_after: str | None
     page_id: str | None
     evidence: str | None
+    by: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +121,9 @@ class SourceSummary:
         live, quarantined, skipped, pending, deleting: pages in each state.
         missing: pages of any state that the last complete listing did not name.
         ambiguous: pages with a request whose answer was lost and not made up for.
-        hold: what waits for a person.
+        holds: what waits for a person, at most one for each question.
+        frozen: who stopped it; None for a source that goes on.
+        taken_down: pages that a person keeps out.
         last_run: the newest, finished or not; None before the first.
         last_complete: Unix seconds of the last complete run.
     """
@@ -130,7 +136,9 @@ class SourceSummary:
     deleting: int
     missing: int
     ambiguous: int
-    hold: Hold | None
+    holds: tuple[Hold, ...]
+    frozen: Order | None
+    taken_down: int
     last_run: RunSummary | None
     last_complete: float | None
 
@@ -257,10 +265,16 @@ def _source_summaries(connection: Connection) -> list[SourceSummary]:
         row.source: RunSummary(**row._mapping)
         for row in connection.execute(_select(runs, RunSummary).where(runs.c.number.in_(newest)))
     }
-    held = {
-        row.source: Hold(**{name: row._mapping[name] for name in Hold.__dataclass_fields__})
-        for row in connection.execute(select(holds))
+    held: dict[str, list[Hold]] = {}
+    for row in connection.execute(select(holds).order_by(holds.c.source, holds.c.question)):
+        hold = Hold(**{name: row._mapping[name] for name in Hold.__dataclass_fields__})
+        held.setdefault(row.source, []).append(hold)
+    frozen = {
+        row.source: Order(since=row.since, by=row.by, why=row.why)
+        for row in connection.execute(select(freezes))
     }
+    counting = select(takedowns.c.source, func.count()).group_by(takedowns.c.source)
+    down = {row[0]: row[1] for row in connection.execute(counting)}
     completed = {
         row[0]: row[1] for row in connection.execute(select(sources.c.source, sources.c.completed_at))
     }
@@ -274,7 +288,9 @@ def _source_summaries(connection: Connection) -> list[SourceSummary]:
             deleting=states.get(source, {}).get(RecordState.DELETING, 0),
             missing=missing.get(source, 0),
             ambiguous=ambiguous.get(source, 0),
-            hold=held.get(source),
+            holds=tuple(held.get(source, ())),
+            frozen=frozen.get(source),
+            taken_down=down.get(source, 0),
             last_run=last.get(source),
             last_complete=completed.get(source),
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from syncd.decision import NONE, Orders
 from syncd.errors import StateStoreError
 from syncd.journal import (
     Absent,
@@ -16,6 +17,7 @@ from syncd.journal import (
     Entry,
     Failed,
     Forgotten,
+    Ground,
     Intent,
     Noted,
     Returned,
@@ -82,6 +84,7 @@ class Outcome(NamedTuple):
     hash_after: str | None = None
     page_id: str | None = None
     evidence: str | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Changes:
         aliases: the new aliases of each page whose aliases were told; empty takes them away.
         outcomes: the lines to add, in order.
         dropped: external ids whose rows go.
+        refused: external ids whose intent must not be carried out, and was not written.
     """
 
     rows: dict[str, Row] = field(default_factory=dict)
@@ -101,10 +105,25 @@ class Changes:
     aliases: dict[str, list[str]] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     dropped: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
 
 
-def fold(before: Mapping[str, Row], entries: Sequence[Entry], *, at: float) -> Changes:
+def asks(entries: Sequence[Entry]) -> bool:
+    """Whether any of the entries may be refused, so that `fold` has to know what people ordered."""
+    return any(isinstance(entry, Intent | Deleting) for entry in entries)
+
+
+def fold(
+    before: Mapping[str, Row],
+    entries: Sequence[Entry],
+    *,
+    at: float,
+    orders: Orders = NONE,
+    approved_until: float | None = None,
+) -> Changes:
     """Return what the entries, taken in order, make of the rows they name.
+
+    `orders` and `approved_until` (of the held deletes, Unix seconds) are what stands in this transaction.
 
     An entry that needs a row and meets none (or only a tombstone) changes nothing but the audit trail.
 
@@ -134,6 +153,9 @@ def fold(before: Mapping[str, Row], entries: Sequence[Entry], *, at: float) -> C
                 changes.rows.pop(external_id, None)
                 changes.dropped.add(external_id)
             continue
+        if isinstance(entry, Intent | Deleting) and _refuses(entry, row, orders, approved_until, at):
+            changes.refused.add(external_id)
+            continue
         after = advance(row, entry, at=at)
         if after is not None and after is not row:
             changes.rows[external_id] = after._replace(updated=at)
@@ -144,7 +166,7 @@ def fold(before: Mapping[str, Row], entries: Sequence[Entry], *, at: float) -> C
             }
         if isinstance(entry, Sent | Unchanged | Failed | Skipped) and entry.aliases is not None:
             changes.aliases[external_id] = sorted({storable(alias) for alias in entry.aliases})
-        elif isinstance(entry, Deleted):
+        elif isinstance(entry, Deleted) and after is not row:
             changes.links[external_id] = {}
             changes.aliases[external_id] = []
         outcome = judge(row, entry)
@@ -246,6 +268,9 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
             return row._replace(state=RecordState.TOMBSTONE.value)
         case Deleting():
             return _attempt(row, at)._replace(state=RecordState.DELETING.value)
+        case Deleted() if row.state == RecordState.LIVE:
+            # An upsert was acknowledged after this delete was intended: nobody knows which one came last.
+            return row
         case Deleted():
             return row._replace(
                 state=RecordState.TOMBSTONE.value,
@@ -291,6 +316,27 @@ def judge(row: Row | None, entry: Entry) -> Outcome | None:
                 page_id=row.page_id if row else None,
             )
     return None
+
+
+def _refuses(
+    entry: Intent | Deleting, row: Row | None, orders: Orders, approved_until: float | None, at: float
+) -> bool:
+    """Whether what was true when the run decided is true no more."""
+    taken_down = entry.external_id in orders.taken_down
+    if isinstance(entry, Intent):
+        return taken_down or orders.frozen is not None
+    if entry.ground is Ground.TAKEN_DOWN:
+        return not taken_down
+    if orders.frozen is not None:
+        return True
+    if entry.approved_until is not None and (approved_until != entry.approved_until or at > approved_until):
+        return True
+    return (
+        entry.ground is Ground.ABSENT
+        and row is not None
+        and row.state != RecordState.TOMBSTONE
+        and row.absences == 0
+    )
 
 
 def storable(text: str) -> str:

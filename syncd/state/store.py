@@ -15,16 +15,19 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Connection, Insert, Table, bindparam, delete, insert, or_, select, text, update
 from sqlalchemy.dialects import sqlite
 
-from syncd.errors import ConfigError, StateStoreError
+from syncd.decision import NONE, Decision, Order, Orders, Question
+from syncd.errors import StateStoreError
 from syncd.journal import Entry, Hold, Standing
 from syncd.model import Doubt, Record, RecordState, Report, Unlisted
 from syncd.state import migrate
 from syncd.state.database import BUSY_TIMEOUT_S, Database, MemoryCopy, ReadOnlyFile, WritableFile, sqlite_path
 from syncd.state.faults import explained
-from syncd.state.rows import Row, fold, storable
+from syncd.state.rows import Row, asks, fold, storable
+from syncd.state.rulings import rule
 from syncd.state.tables import (
     IN_DOUBT,
     aliases,
+    freezes,
     holds,
     links,
     metadata,
@@ -32,6 +35,7 @@ from syncd.state.tables import (
     records,
     runs,
     sources,
+    takedowns,
     unlisted,
 )
 
@@ -59,7 +63,13 @@ _NO_LINKS = delete(links).where(
 _NO_ROWS = delete(records).where(
     records.c.source == bindparam("of"), records.c.external_id.in_(bindparam("named", expanding=True))
 )
-_HOLD_COLUMNS = [holds.c[name] for name in Hold.__dataclass_fields__]
+_HOLDS = select(*(holds.c[name] for name in Hold.__dataclass_fields__)).where(
+    holds.c.source == bindparam("of")
+)
+_FREEZE = select(freezes.c.since, freezes.c.by, freezes.c.why).where(freezes.c.source == bindparam("of"))
+_TAKEDOWNS = select(takedowns.c.external_id, takedowns.c.since, takedowns.c.by, takedowns.c.why).where(
+    takedowns.c.source == bindparam("of")
+)
 _STANDING_COLUMNS = [sources.c[name] for name in Standing.__dataclass_fields__]
 _COUNTS = [name for name in Report.__dataclass_fields__ if name in runs.c and name not in ("result", "error")]
 
@@ -97,8 +107,8 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             StateStoreError: it cannot be used; the message names the file and the way out.
         """
         self.path = sqlite_path(url)
-        # The approval of each source's hold as this store last read it: see finish.
-        self._approvals: dict[str, tuple[object, ...] | None] = {}
+        # The approvals of each source's holds as this store last read them: see finish.
+        self._approvals: dict[tuple[str, Question], tuple[object, ...] | None] = {}
         self.backup: Path | None = None
         known = history or migrate.history()
         self._database: Database
@@ -172,13 +182,16 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         row = self.read(lambda connection: connection.execute(query).one_or_none())
         return Standing() if row is None else Standing(**row._mapping)
 
-    def hold(self, source: str) -> Hold | None:
-        """The hold that is open, if any."""
-        query = select(*_HOLD_COLUMNS).where(holds.c.source == source)
-        row = self.read(lambda connection: connection.execute(query).one_or_none())
-        hold = None if row is None else Hold(**row._mapping)
-        self._approvals[source] = _approval(hold)
-        return hold
+    def holds(self, source: str) -> Sequence[Hold]:
+        """The holds that are open, at most one for each question."""
+        open_ = self.read(lambda connection: _holds(connection, source))
+        for question in Question:
+            self._approvals[source, question] = _approval(open_.get(question))
+        return list(open_.values())
+
+    def orders(self, source: str) -> Orders:
+        """What people ordered for the source, and did not take back."""
+        return self.read(lambda connection: _orders(connection, source))
 
     def links(self, source: str) -> Sequence[tuple[str, str | None]]:
         """The distinct (target, URL it was resolved to) pairs of all the source's pages."""
@@ -262,11 +275,11 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         number: int = self._database.write(lambda connection: connection.execute(query).scalar_one())
         return number
 
-    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> None:
-        """Make the entries true, all or none."""
+    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> frozenset[str]:
+        """Make the entries true, all or none; return the external ids whose intent was refused."""
         if not entries:
-            return
-        self._database.write(lambda connection: _post(connection, source, run, entries, at))
+            return frozenset()
+        return self._database.write(lambda connection: _post(connection, source, run, entries, at))
 
     def finish(
         self,
@@ -275,16 +288,17 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         *,
         report: Report,
         standing: Standing,
-        hold: Hold | None,
+        holds: Sequence[Hold],
         revision: str | None,
         at: float,
     ) -> None:
-        """Close the run: its report, what is remembered of the source, and the hold as it stands now.
+        """Close the run: its report, what is remembered of the source, and the holds as they stand now.
 
-        An approval that was given after this store last read the hold is kept, if a hold stays open:
-        the run could not have known of it.
+        An approval that was given, or taken back, after this store last read the hold counts, if the hold
+        stays open: the run could not have known of it. After any decision that the run could not have known
+        of, the next one looks at everything again.
         """
-        known = self._approvals.get(source)
+        left = {hold.question: hold for hold in holds}
 
         def work(connection: Connection) -> None:
             closed = connection.execute(
@@ -303,46 +317,43 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
                     f"state file {self.path} does not know run {run} of {source}: was it replaced while the "
                     "run went on?\nNothing was recorded. Run again."
                 )
-            _upsert(connection, sources, [{"source": source, **asdict(standing)}])
-            if hold is None:
-                connection.execute(delete(holds).where(holds.c.source == source))
-                return
-            columns = asdict(hold)
-            stored = connection.execute(select(*_HOLD_COLUMNS).where(holds.c.source == source)).one_or_none()
-            if stored is not None:
-                given = _approval(Hold(**stored._mapping))
-                if given is not None and given != known:
-                    del columns["approved"], columns["approved_until"], columns["approved_by"]
-            _upsert(connection, holds, [{"source": source, **columns}])
+            columns = asdict(standing)
+            decisions = _decisions(connection, source)
+            if decisions != standing.decisions:
+                columns |= {"revision": None, "decisions": decisions}
+            _upsert(connection, sources, [{"source": source, **columns}])
+            stored = _holds(connection, source)
+            for question in stored.keys() | left.keys():
+                hold, given = left.get(question), stored.get(question)
+                known = self._approvals.get((source, question))
+                if hold is not None and given is not None and _approval(given) != known:
+                    hold = hold.approved_as(given)
+                _keep_hold(connection, source, question, hold)
 
         self._database.write(work)
 
     # -- what a person decides ------------------------------------------------------------------------
 
-    def approve(self, source: str, *, count: int, by: str, at: float, until: float) -> Hold:
-        """Let the source's next run delete up to `count` of the pages that are held; return the hold.
+    def decide(self, source: str, decision: Decision, *, at: float) -> Hold | None:
+        """Make a decision true, with its line in the audit trail; return the hold that it is about, if any.
 
         Raises:
-            ConfigError: nothing waits for an approval, or the count is not a number of pages.
+            ConfigError: it does not fit what is held and ordered now; nothing was changed.
             StateStoreError: it cannot be written.
         """
-        if count < 1:
-            raise ConfigError(f"approval for {source}: {count} pages cannot be approved; name 1 or more.")
 
-        def work(connection: Connection) -> Hold:
-            query = (
-                update(holds)
-                .where(holds.c.source == source)
-                .values(approved=count, approved_until=until, approved_by=storable(by), approved_at=at)
-                .returning(*_HOLD_COLUMNS)
+        def work(connection: Connection) -> Hold | None:
+            orders = _orders(connection, source)
+            ruling = rule(source, decision, holds=_holds(connection, source), orders=orders, at=at)
+            if ruling.hold is not None:
+                _keep_hold(connection, source, ruling.hold.question, ruling.hold, approved_at=at)
+            _keep_orders(connection, source, orders, ruling.orders)
+            counted = {"source": source, "decisions": _decisions(connection, source) + 1, "revision": None}
+            _upsert(connection, sources, [counted])
+            _append(
+                connection, outcomes, [{"run": 0, "source": source, "at": at, **ruling.outcome._asdict()}]
             )
-            row = connection.execute(query).one_or_none()
-            if row is None:
-                raise ConfigError(
-                    f"nothing of source {source!r} waits for an approval: nothing was changed. "
-                    "'syncd status' shows what is held."
-                )
-            return Hold(**row._mapping)
+            return ruling.hold
 
         return self._database.write(work)
 
@@ -399,13 +410,67 @@ def _open_read_only(path: Path, known: migrate.History) -> Database:
     return copy
 
 
-def _post(connection: Connection, source: str, run: int, entries: Sequence[Entry], at: float) -> None:
+def _holds(connection: Connection, source: str) -> dict[Question, Hold]:
+    found = [Hold(**row._mapping) for row in connection.execute(_HOLDS, {"of": source})]
+    return {hold.question: hold for hold in found}
+
+
+def _keep_hold(
+    connection: Connection,
+    source: str,
+    question: Question,
+    hold: Hold | None,
+    **columns: float,
+) -> None:
+    if hold is None:
+        connection.execute(delete(holds).where(holds.c.source == source, holds.c.question == question.value))
+    else:
+        row = {"source": source, "question": question.value, **asdict(hold), **columns}
+        _upsert(connection, holds, [row])
+
+
+def _orders(connection: Connection, source: str) -> Orders:
+    frozen = connection.execute(_FREEZE, {"of": source}).one_or_none()
+    down = connection.execute(_TAKEDOWNS, {"of": source})
+    return Orders(
+        frozen=None if frozen is None else Order(since=frozen.since, by=frozen.by, why=frozen.why),
+        taken_down={row[0]: Order(since=row[1], by=row[2], why=row[3]) for row in down},
+    )
+
+
+def _keep_orders(connection: Connection, source: str, before: Orders, after: Orders) -> None:
+    if after.frozen != before.frozen:
+        if after.frozen is None:
+            connection.execute(delete(freezes).where(freezes.c.source == source))
+        else:
+            _upsert(connection, freezes, [{"source": source, **asdict(after.frozen)}])
+    for external_id in before.taken_down.keys() - after.taken_down.keys():
+        gone = (takedowns.c.source == source, takedowns.c.external_id == external_id)
+        connection.execute(delete(takedowns).where(*gone))
+    for external_id in after.taken_down.keys() - before.taken_down.keys():
+        order = asdict(after.taken_down[external_id])
+        _upsert(connection, takedowns, [{"source": source, "external_id": external_id, **order}])
+
+
+def _decisions(connection: Connection, source: str) -> int:
+    query = select(sources.c.decisions).where(sources.c.source == source)
+    return connection.execute(query).scalar_one_or_none() or 0
+
+
+def _post(
+    connection: Connection, source: str, run: int, entries: Sequence[Entry], at: float
+) -> frozenset[str]:
     named = {storable(entry.external_id) for entry in entries}
     before: dict[str, Row] = {}
     for chunk in _chunks(named):
         found = connection.execute(_ROWS, {"of": source, "named": chunk})
         before.update((row[0], Row._make(row)) for row in found)
-    changes = fold(before, entries, at=at)
+    orders, approved_until = NONE, None
+    if asks(entries):
+        orders = _orders(connection, source)
+        held = _holds(connection, source).get(Question.DELETES)
+        approved_until = held.approved_until if held is not None else None
+    changes = fold(before, entries, at=at, orders=orders, approved_until=approved_until)
     _upsert(connection, records, [{"source": source, **row._asdict()} for row in changes.rows.values()])
     for chunk in _chunks(changes.dropped):
         connection.execute(_NO_ROWS, {"of": source, "named": chunk})
@@ -435,6 +500,7 @@ def _post(connection: Connection, source: str, run: int, entries: Sequence[Entry
         outcomes,
         [{"run": run, "source": source, "at": at, **outcome._asdict()} for outcome in changes.outcomes],
     )
+    return frozenset(changes.refused)
 
 
 def _append(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

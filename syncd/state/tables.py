@@ -120,6 +120,7 @@ outcomes = Table(
     Column("hash_after", Text),
     Column("page_id", Text),
     Column("evidence", Text),
+    Column("by", Text),
     Index("outcomes_by_run", "run"),
     Index("outcomes_by_page", "source", "external_id"),
 )
@@ -128,6 +129,7 @@ holds = Table(
     "holds",
     metadata,
     Column("source", Text, primary_key=True),
+    Column("question", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("count", Integer, nullable=False),
     Column("digest", Text, nullable=False),
@@ -137,6 +139,28 @@ holds = Table(
     Column("approved_until", Double),
     Column("approved_by", Text),
     Column("approved_at", Double),
+)
+
+# Sources that a person stopped.
+freezes = Table(
+    "freezes",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("since", Double, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+# Pages that a person keeps out, whatever their origin says.
+takedowns = Table(
+    "takedowns",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("external_id", Text, primary_key=True),
+    Column("since", Double, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 sources = Table(
@@ -155,6 +179,7 @@ sources = Table(
     Column("completed_at", Double),
     Column("verified_at", Double),
     Column("drifted", Integer, nullable=False, server_default="0"),
+    Column("decisions", Integer, nullable=False, server_default="0"),
 )
 
 # What the last listing left out on purpose or could not see.

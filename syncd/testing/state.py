@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from syncd.decision import Approve, Decision, Freeze, Orders, Question, Reject, Release, Restore, TakeDown
 from syncd.errors import ConfigError, StateStoreError
 from syncd.journal import (
     Absent,
@@ -17,6 +18,7 @@ from syncd.journal import (
     Entry,
     Failed,
     Forgotten,
+    Ground,
     Hold,
     Intent,
     Noted,
@@ -31,6 +33,7 @@ from syncd.journal import (
 from syncd.model import Action, Doubt, Record, RecordState, Report, Result, Unlisted
 from syncd.protocols import StateStore
 from syncd.state.rows import Outcome, Row, fold, storable
+from syncd.state.rulings import rule
 
 
 @dataclass(slots=True)
@@ -64,8 +67,9 @@ class MemoryStateStore:
         self._aliases: dict[str, dict[str, list[str]]] = {}
         self.left_out: dict[str, dict[str, str]] = {}
         self._standings: dict[str, Standing] = {}
-        self._holds: dict[str, Hold] = {}
-        self._approvals: dict[str, tuple[object, ...]] = {}
+        self._holds: dict[str, dict[Question, Hold]] = {}
+        self._orders: dict[str, Orders] = {}
+        self._approvals: dict[tuple[str, Question], tuple[object, ...]] = {}
 
     def records(self, source: str) -> dict[str, Record]:
         return {key: row.record for key, row in self._present(source).items()}
@@ -87,10 +91,14 @@ class MemoryStateStore:
     def standing(self, source: str) -> Standing:
         return self._standings.get(source, Standing())
 
-    def hold(self, source: str) -> Hold | None:
-        hold = self._holds.get(source)
-        self._approvals[source] = _approval(hold)
-        return hold
+    def holds(self, source: str) -> Sequence[Hold]:
+        open_ = self._holds.get(source, {})
+        for question in Question:
+            self._approvals[source, question] = _approval(open_.get(question))
+        return list(open_.values())
+
+    def orders(self, source: str) -> Orders:
+        return self._orders.get(source, Orders())
 
     def links(self, source: str) -> Sequence[tuple[str, str | None]]:
         return list({pair for links in self._links.get(source, {}).values() for pair in links.items()})
@@ -132,11 +140,18 @@ class MemoryStateStore:
         self.runs[number] = Run(source, trigger, at)
         return number
 
-    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> None:
+    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> frozenset[str]:
         if not entries:
-            return
+            return frozenset()
         rows = self.rows.setdefault(source, {})
-        changes = fold(rows, entries, at=at)
+        held = self._holds.get(source, {}).get(Question.DELETES)
+        changes = fold(
+            rows,
+            entries,
+            at=at,
+            orders=self.orders(source),
+            approved_until=held.approved_until if held is not None else None,
+        )
         self.writes += 1
         rows.update(changes.rows)
         for external_id in changes.dropped:
@@ -146,6 +161,7 @@ class MemoryStateStore:
             links[external_id] = targets
         self._aliases.setdefault(source, {}).update(changes.aliases)
         self.outcomes += [(run, source, outcome) for outcome in changes.outcomes]
+        return frozenset(changes.refused)
 
     def finish(
         self,
@@ -154,7 +170,7 @@ class MemoryStateStore:
         *,
         report: Report,
         standing: Standing,
-        hold: Hold | None,
+        holds: Sequence[Hold],
         revision: str | None,
         at: float,
     ) -> None:
@@ -163,29 +179,29 @@ class MemoryStateStore:
             raise StateStoreError(f"run {run} of {source} is not known")
         self.writes += 1
         done.finished, done.report, done.revision = at, report, revision
+        decisions = self.standing(source).decisions
+        if decisions != standing.decisions:
+            standing = replace(standing, revision=None, decisions=decisions)
         self._standings[source] = standing
-        stored = self._holds.pop(source, None)
-        if hold is None:
-            return
-        if stored is not None and stored.approved is not None:
-            given = _approval(stored)
-            if given != self._approvals.get(source):
-                hold = replace(
-                    hold,
-                    approved=stored.approved,
-                    approved_until=stored.approved_until,
-                    approved_by=stored.approved_by,
-                )
-        self._holds[source] = hold
+        stored, self._holds[source] = self._holds.get(source, {}), {}
+        for hold in holds:
+            given = stored.get(hold.question)
+            known = self._approvals.get((source, hold.question), ())
+            if given is not None and _approval(given) != known:
+                hold = hold.approved_as(given)
+            self._holds[source][hold.question] = hold
 
-    def approve(self, source: str, *, count: int, by: str, at: float, until: float) -> Hold:
-        """As SqlStateStore.approve."""
-        if count < 1 or source not in self._holds:
-            raise ConfigError(f"nothing of source {source!r} waits for an approval of {count}")
-        self._holds[source] = replace(
-            self._holds[source], approved=count, approved_until=until, approved_by=by
-        )
-        return self._holds[source]
+    def decide(self, source: str, decision: Decision, *, at: float) -> Hold | None:
+        """As SqlStateStore.decide."""
+        ruling = rule(source, decision, holds=self._holds.get(source, {}), orders=self.orders(source), at=at)
+        self.writes += 1
+        if ruling.hold is not None:
+            self._holds[source][ruling.hold.question] = ruling.hold
+        self._orders[source] = ruling.orders
+        standing = self.standing(source)
+        self._standings[source] = replace(standing, revision=None, decisions=standing.decisions + 1)
+        self.outcomes.append((0, source, ruling.outcome))
+        return ruling.hold
 
     def _present(self, source: str) -> dict[str, Row]:
         rows = self.rows.get(source, {})
@@ -193,7 +209,11 @@ class MemoryStateStore:
 
 
 def _approval(hold: Hold | None) -> tuple[object, ...]:
-    return () if hold is None else (hold.approved, hold.approved_until, hold.approved_by)
+    return (
+        ()
+        if hold is None or hold.approved is None
+        else (hold.approved, hold.approved_until, hold.approved_by)
+    )
 
 
 def sent(
@@ -267,6 +287,15 @@ def deleted(external_id: str, *, page_id: str | None = "p1") -> Deleted:
     )
 
 
+def gone(external_id: str, *, page_id: str | None = "p1") -> tuple[Entry, ...]:
+    """All that is written of a page that is missing and then deleted."""
+    return (
+        Absent(external_id=external_id),
+        Deleting(external_id=external_id),
+        deleted(external_id, page_id=page_id),
+    )
+
+
 ODD_IDS = [
     "a'b\"c.md",
     "100%_sure.md",
@@ -287,6 +316,9 @@ ODD_IDS = [
 class StateStoreContract:
     """What every StateStore promises. Inherit it, and say in `store` how to make an empty one."""
 
+    refused: frozenset[str] = frozenset()
+    """What the last `post` was refused."""
+
     @pytest.fixture
     def store(self) -> StateStore:
         """An empty store."""
@@ -296,14 +328,20 @@ class StateStoreContract:
         """The audit trail of a run, in order."""
         raise NotImplementedError
 
-    def approve(self, store: StateStore, *, count: int, until: float) -> Hold:
-        """Approve what source "s" holds, in the way of a person who uses another connection."""
+    def decide(self, store: StateStore, decision: Decision, *, at: float = 6.0) -> Hold | None:
+        """Decide about source "s", in the way of a person who uses another connection."""
         raise NotImplementedError
+
+    def approve(self, store: StateStore, *, count: int, until: float) -> Hold:
+        """Approve the deletes that source "s" holds."""
+        hold = self.decide(store, Approve(question=Question.DELETES, count=count, until=until, by="ada"))
+        assert hold is not None
+        return hold
 
     def post(self, store: StateStore, *entries: Entry, at: float = 10.0) -> int:
         """Write the entries in a run of their own, and return its number."""
         run = store.start("s", trigger="test", at=at)
-        store.write("s", run, entries, at=at)
+        self.refused = store.write("s", run, entries, at=at)
         return run
 
     def record(self, store: StateStore, external_id: str = "a") -> Record:
@@ -316,7 +354,7 @@ class StateStoreContract:
         """A source never seen has no rows, an empty standing and no hold."""
         assert store.records("s") == {}
         assert store.standing("s") == Standing()
-        assert store.hold("s") is None
+        assert list(store.holds("s")) == []
         assert list(store.links("s")) == []
         assert store.linking("s", ["path:a.md"]) == set()
         assert store.urls("s") == {}
@@ -375,7 +413,7 @@ class StateStoreContract:
         self.post(store, unchanged("a", version="v2", rules="r2", aliases=("/new",)))
         assert list(store.aliases("s")) == [("/new", "a")]
 
-        self.post(store, deleted("a"))
+        self.post(store, *gone("a"))
         assert list(store.aliases("s")) == []
 
     def test_unchanged_frees_a_quarantined_page(self, store: StateStore) -> None:
@@ -492,9 +530,9 @@ class StateStoreContract:
         for name in "abcd":
             self.post(store, sent(name, page_id=name), at=5.0)
         self.post(store, intent("a"), Uncertain(external_id="a", error="timed out"), at=10.0)
-        self.post(store, Deleting(external_id="b"), deleted("b", page_id="b"), at=20.0)
+        self.post(store, *gone("b", page_id="b"), at=20.0)
         self.post(store, intent("c"), Uncertain(external_id="c", error="timed out"), at=10.0)
-        self.post(store, Deleting(external_id="c"), deleted("c", page_id="c"), at=20.0)
+        self.post(store, *gone("c", page_id="c"), at=20.0)
 
         assert sorted(store.doubts("s")) == [
             Doubt("a", "pending", "a", "d1", 10.0, True),
@@ -538,7 +576,7 @@ class StateStoreContract:
 
     def test_tombstone_can_be_dropped_and_nothing_else(self, store: StateStore) -> None:
         """A row that came back to life meanwhile stays."""
-        self.post(store, sent("a"), Deleting(external_id="a"), deleted("a"), sent("b", page_id="p2"))
+        self.post(store, sent("a"), *gone("a"), sent("b", page_id="p2"))
         self.post(store, Dropped(external_id="a"), Dropped(external_id="b"), Dropped(external_id="c"))
 
         assert store.doubts("s") == []
@@ -546,7 +584,7 @@ class StateStoreContract:
 
     def test_dropped_tombstone_leaves_nothing_to_the_next_page(self, store: StateStore) -> None:
         """Entries of one batch are taken in order."""
-        self.post(store, sent("a"), Deleting(external_id="a"), deleted("a"))
+        self.post(store, sent("a"), *gone("a"))
         self.post(store, Dropped(external_id="a"), intent("a", "h9"))
 
         assert self.record(store) == Record("a", version="", state="pending")
@@ -559,14 +597,20 @@ class StateStoreContract:
 
     def test_delete_is_remembered_before_it_is_sent(self, store: StateStore) -> None:
         """A delete that was intended is finished by the next run, whatever happens in between."""
-        self.post(store, sent("a"), Deleting(external_id="a"))
+        self.post(store, sent("a"), Absent(external_id="a"), Deleting(external_id="a"))
 
         record = self.record(store)
         assert (record.state, record.page_id, record.content_hash) == ("deleting", "p1", "h1")
 
     def test_uncertain_delete_stays_intended(self, store: StateStore) -> None:
         """A delete without an answer is neither done nor undone."""
-        self.post(store, sent("a"), Deleting(external_id="a"), Uncertain(external_id="a", error="reset"))
+        self.post(
+            store,
+            sent("a"),
+            Absent(external_id="a"),
+            Deleting(external_id="a"),
+            Uncertain(external_id="a", error="reset"),
+        )
 
         assert self.record(store).state == "deleting"
         assert self.record(store).ambiguous_at == 10.0
@@ -574,7 +618,7 @@ class StateStoreContract:
     def test_deleted_page_is_gone_from_all_answers(self, store: StateStore) -> None:
         """A tombstone is no row of the source any more, and its links are nobody's."""
         self.post(store, sent("a", links=(("path:b.md", None),)), sent("b", page_id="p2"))
-        self.post(store, Deleting(external_id="a"), deleted("a"))
+        self.post(store, *gone("a"))
 
         assert set(store.records("s")) == {"b"}
         assert list(store.links("s")) == []
@@ -584,7 +628,7 @@ class StateStoreContract:
 
     def test_item_that_comes_back_is_a_new_page(self, store: StateStore) -> None:
         """The old page is deleted: its id must never be used again."""
-        self.post(store, sent("a"), Deleting(external_id="a"), deleted("a"))
+        self.post(store, sent("a"), *gone("a"))
         self.post(store, intent("a", "h9"))
 
         assert self.record(store) == Record("a", version="", state="pending")
@@ -592,7 +636,7 @@ class StateStoreContract:
     def test_late_request_is_remembered_over_a_tombstone(self, store: StateStore) -> None:
         """A request for the old page may still land under the id of the new one."""
         self.post(store, intent("a"), Uncertain(external_id="a", error="timed out"))
-        self.post(store, Deleting(external_id="a"), deleted("a", page_id=None), at=20.0)
+        self.post(store, *gone("a", page_id=None), at=20.0)
         self.post(store, intent("a"), at=30.0)
 
         assert self.record(store).ambiguous_at == 10.0
@@ -612,7 +656,7 @@ class StateStoreContract:
         self.post(store, entry)
         assert store.records("s") == {}
 
-        self.post(store, sent("a"), deleted("a"), entry)
+        self.post(store, sent("a"), *gone("a"), entry)
         assert store.records("s") == {}
         assert list(store.links("s")) == []
 
@@ -650,7 +694,7 @@ class StateStoreContract:
 
     def test_order_within_a_batch_counts(self, store: StateStore) -> None:
         """Later entries of a batch see what earlier ones did."""
-        self.post(store, intent("a"), sent("a"), Deleting(external_id="a"), deleted("a"), intent("a", "h2"))
+        self.post(store, intent("a"), sent("a"), *gone("a"), intent("a", "h2"))
         assert self.record(store) == Record("a", version="", state="pending")
 
         self.post(store, sent("a", page_id="p9"), failed("a"), Absent(external_id="a"))
@@ -767,14 +811,16 @@ class StateStoreContract:
         completed_at=12.5,
     )
 
-    def finish(self, store: StateStore, run: int, *, hold: Hold | None = None, at: float = 20.0) -> None:
-        """Close a run of source "s"."""
+    def finish(
+        self, store: StateStore, run: int, *, hold: Hold | None = None, at: float = 20.0, decisions: int = 0
+    ) -> None:
+        """Close a run of source "s" that knew of so many decisions."""
         store.finish(
             "s",
             run,
             report=Report(name="s", result=Result.OK, listed=3),
-            standing=self.STANDING,
-            hold=hold,
+            standing=replace(self.STANDING, decisions=decisions),
+            holds=[] if hold is None else [hold],
             revision="r9",
             at=at,
         )
@@ -804,11 +850,11 @@ class StateStoreContract:
     def test_hold_opens_and_closes(self, store: StateStore) -> None:
         """A hold is open from the run that found it to the run that finds it no more."""
         self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
-        assert store.hold("s") == self.HOLD
-        assert store.hold("t") is None
+        assert list(store.holds("s")) == [self.HOLD]
+        assert list(store.holds("t")) == []
 
         self.finish(store, store.start("s", trigger="test", at=2.0))
-        assert store.hold("s") is None
+        assert list(store.holds("s")) == []
 
     def test_approval_is_on_the_hold(self, store: StateStore) -> None:
         """The next run reads how many pages may go, and until when."""
@@ -817,29 +863,29 @@ class StateStoreContract:
         approved = self.approve(store, count=12, until=99.0)
 
         assert approved == replace(self.HOLD, approved=12, approved_until=99.0, approved_by="ada")
-        assert store.hold("s") == approved
+        assert list(store.holds("s")) == [approved]
 
     def test_approval_during_a_run_is_kept(self, store: StateStore) -> None:
         """A run that could not know of an approval must not take it away."""
         self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
         run = store.start("s", trigger="test", at=2.0)
-        seen = store.hold("s")
+        (seen,) = store.holds("s")
         approved = self.approve(store, count=12, until=99.0)
 
         self.finish(store, run, hold=seen)
 
-        assert store.hold("s") == approved
+        assert list(store.holds("s")) == [approved]
 
     def test_approval_that_a_run_used_up_is_gone(self, store: StateStore) -> None:
         """A run that knew of the approval decides what is left of it."""
         self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
         self.approve(store, count=12, until=99.0)
         run = store.start("s", trigger="test", at=2.0)
-        assert store.hold("s") is not None
+        assert store.holds("s")
 
         self.finish(store, run, hold=self.HOLD)
 
-        assert store.hold("s") == self.HOLD
+        assert list(store.holds("s")) == [self.HOLD]
 
     def test_approval_without_a_hold_is_refused(self, store: StateStore) -> None:
         """Nobody can approve deletions in advance."""
@@ -852,3 +898,150 @@ class StateStoreContract:
 
         with pytest.raises(ConfigError):
             self.approve(store, count=0, until=99.0)
+
+    # -- what people decide ---------------------------------------------------------------------------
+
+    def test_two_questions_wait_at_once(self, store: StateStore) -> None:
+        """Held deletes and held updates are two holds, each with an approval of its own."""
+        rewrite = replace(self.HOLD, kind="rewrite", count=40)
+        run = store.start("s", trigger="test", at=1.0)
+        store.finish(
+            "s",
+            run,
+            report=Report(name="s"),
+            standing=Standing(),
+            holds=[self.HOLD, rewrite],
+            revision=None,
+            at=2.0,
+        )
+
+        self.decide(store, Approve(question=Question.UPDATES, count=40, until=99.0, by="ada"))
+
+        found = {hold.question: hold for hold in store.holds("s")}
+        assert found[Question.DELETES] == self.HOLD
+        assert found[Question.UPDATES].approved == 40
+
+    def test_rejected_approval_is_void(self, store: StateStore) -> None:
+        """What was approved can be taken back, also while a run that knew of the approval goes on."""
+        self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
+        approved = self.approve(store, count=12, until=99.0)
+        run = store.start("s", trigger="test", at=2.0)
+        assert list(store.holds("s")) == [approved]
+
+        self.decide(store, Reject(question=Question.DELETES, by="bob", why="not these"))
+        self.finish(store, run, hold=approved)
+
+        assert list(store.holds("s")) == [self.HOLD]
+
+    @pytest.mark.parametrize(
+        "decision",
+        [
+            Reject(question=Question.UPDATES, by="ada"),
+            Release(by="ada"),
+            Restore(external_id="a", by="ada"),
+        ],
+        ids=lambda decision: type(decision).__name__,
+    )
+    def test_decision_about_nothing_is_refused(self, store: StateStore, decision: Decision) -> None:
+        """Nobody can take back what was not said."""
+        with pytest.raises(ConfigError):
+            self.decide(store, decision)
+
+        assert store.standing("s").decisions == 0
+
+    def test_orders_stand_until_they_are_taken_back(self, store: StateStore) -> None:
+        """A freeze and a takedown are known to every later question, with who and why."""
+        self.decide(store, Freeze(by="ada", why="audit"))
+        self.decide(store, TakeDown(external_id="a", by="bob", why="leaked"), at=7.0)
+
+        orders = store.orders("s")
+        assert orders.frozen is not None
+        assert (orders.frozen.since, orders.frozen.by, orders.frozen.why) == (6.0, "ada", "audit")
+        assert {key: (order.since, order.by) for key, order in orders.taken_down.items()} == {
+            "a": (7.0, "bob")
+        }
+        assert store.orders("t") == Orders()
+
+        self.decide(store, Release(by="ada"))
+        self.decide(store, Restore(external_id="a", by="bob"))
+        assert store.orders("s") == Orders()
+
+    def test_decisions_are_in_the_audit_trail(self, store: StateStore) -> None:
+        """Each one with who and why, outside of every run."""
+        self.decide(store, Freeze(by="ada", why="audit"))
+        self.decide(store, TakeDown(external_id="a", by="bob", why="leaked"))
+
+        lines = [(line.action, line.external_id, line.reason, line.by) for line in self.outcomes(store, 0)]
+        assert lines == [("freeze", "", "audit", "ada"), ("takedown", "a", "leaked", "bob")]
+
+    def test_intent_for_a_page_that_was_taken_down_is_refused(self, store: StateStore) -> None:
+        """The page must not be sent; the others of its batch go on."""
+        self.decide(store, TakeDown(external_id="a", by="ada", why="leaked"))
+
+        self.post(store, intent("a"), intent("b"))
+
+        assert self.refused == {"a"}
+        assert set(store.records("s")) == {"b"}
+
+    def test_frozen_source_refuses_every_intent(self, store: StateStore) -> None:
+        """Neither upserts nor deletes; a takedown is a person's own word and goes on."""
+        self.post(store, sent("a"), sent("b"), Absent(external_id="a"))
+        self.decide(store, Freeze(by="ada", why="audit"))
+        self.decide(store, TakeDown(external_id="b", by="ada", why="leaked"))
+
+        self.post(store, intent("c"), Deleting(external_id="a"))
+        assert self.refused == {"a", "c"}
+        assert self.record(store).state == "live"
+
+        self.post(store, Deleting(external_id="b", ground=Ground.TAKEN_DOWN))
+        assert self.refused == frozenset()
+
+    def test_delete_of_what_came_back_is_refused(self, store: StateStore) -> None:
+        """The row is read again in the transaction: an item that is listed is not missing."""
+        self.post(store, sent("a"), Absent(external_id="a"), Returned(external_id="a"))
+
+        self.post(store, Deleting(external_id="a"))
+
+        assert self.refused == {"a"}
+        assert self.record(store).state == "live"
+
+    def test_delete_on_an_approval_that_was_taken_back_is_refused(self, store: StateStore) -> None:
+        """An approval counts as long as it stands, and no longer than it was given for."""
+        self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
+        self.post(store, *(sent(key) for key in "abc"), *(Absent(external_id=key) for key in "abc"))
+        self.approve(store, count=12, until=99.0)
+
+        self.post(store, Deleting(external_id="a", approved_until=99.0))
+        assert self.refused == frozenset()
+        self.post(store, Deleting(external_id="b", approved_until=99.0), at=100.0)
+        assert self.refused == {"b"}
+        self.decide(store, Reject(question=Question.DELETES, by="ada"))
+        self.post(store, Deleting(external_id="c", approved_until=99.0))
+        assert self.refused == {"c"}
+
+    def test_takedown_that_was_taken_back_is_not_carried_out(self, store: StateStore) -> None:
+        """A delete for a takedown that no longer stands is refused."""
+        self.post(store, sent("a"))
+
+        self.post(store, Deleting(external_id="a", ground=Ground.TAKEN_DOWN))
+
+        assert self.refused == {"a"}
+
+    def test_page_that_was_sent_while_it_was_deleted_is_kept_in_sight(self, store: StateStore) -> None:
+        """Nobody knows which of the two requests came last, so the row stays."""
+        self.decide(store, TakeDown(external_id="a", by="ada", why="leaked"))
+        self.post(store, sent("a"), Deleting(external_id="a", ground=Ground.TAKEN_DOWN))
+
+        self.post(store, sent("a", page_id="p2"), deleted("a"))
+
+        assert (self.record(store).state, self.record(store).page_id) == ("live", "p2")
+
+    def test_run_that_did_not_know_of_a_decision_leaves_everything_open(self, store: StateStore) -> None:
+        """The next run must not take the revision for done: the decision changes what is to do."""
+        run = store.start("s", trigger="test", at=1.0)
+        self.decide(store, TakeDown(external_id="a", by="ada", why="leaked"))
+        self.finish(store, run)
+        assert (store.standing("s").revision, store.standing("s").decisions) == (None, 1)
+
+        self.finish(store, store.start("s", trigger="test", at=1.0), decisions=1)
+        assert store.standing("s").revision == "r9"

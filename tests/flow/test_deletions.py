@@ -242,7 +242,7 @@ def test_hold_ends_when_the_pages_come_back(workplace: Workplace) -> None:
     refused = workplace.run("approve", "handbook", "--deletes", "30")
     assert refused.code == 2
     assert refused.err == (
-        "error: nothing of source 'handbook' waits for an approval: nothing was changed. "
+        "error: no deletes of source 'handbook' wait for an approval: nothing was changed. "
         "'syncd status' shows what is held.\n"
     )
 

@@ -11,6 +11,7 @@ import pytest
 from syncd.apply import Applier
 from syncd.change import Failure, Same, Upsert
 from syncd.commits import Journal
+from syncd.decision import TakeDown
 from syncd.errors import (
     CredentialsRefused,
     EmptyPage,
@@ -20,7 +21,7 @@ from syncd.errors import (
     RenderError,
     StateStoreError,
 )
-from syncd.journal import Entry, Intent
+from syncd.journal import Absent, Entry, Intent, Returned
 from syncd.lanes import ThreadLane
 from syncd.model import Action, Record, RecordState
 from syncd.plan import Task
@@ -47,12 +48,12 @@ class Gated(MemoryStateStore):
         self.groups: list[list[Entry]] = []
         self.error: Exception | None = None
 
-    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> None:
+    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> frozenset[str]:
         assert self.gate.wait(10)
         if self.error is not None:
             raise self.error
         self.groups.append(list(entries))
-        super().write(source, run, entries, at=at)
+        return super().write(source, run, entries, at=at)
 
 
 class Bench:
@@ -202,7 +203,9 @@ async def test_page_in_doubt_is_never_parked(
     bench: Bench, state: RecordState, error: ItemError | RenderError
 ) -> None:
     """Parked, it would count as acknowledged or as never published, and nobody would look again."""
-    await bench.journal.write(Intent(external_id="guide.md", content_hash="h"))
+    await bench.journal.write(
+        Intent(external_id="guide.md", content_hash="h"), Absent(external_id="guide.md")
+    )
     await bench.applier.apply(failure(error, record=record(state=state, page_id=None, content_hash=None)))
     await bench.applier.drain()
 
@@ -310,7 +313,9 @@ async def test_given_up_pages_stay_pending(lane: ThreadLane) -> None:
 async def test_delete_of_a_page_whose_id_is_unknown_looks_it_up(bench: Bench) -> None:
     """Its create never was acknowledged, and only a listing can tell whether it was applied."""
     await bench.target.upsert(page(), create=True)
-    await bench.journal.write(Intent(external_id="guide.md", content_hash="h"))
+    await bench.journal.write(
+        Intent(external_id="guide.md", content_hash="h"), Absent(external_id="guide.md")
+    )
 
     await bench.applier.delete([candidate(page_id=None)], stop=asyncio.Event())
 
@@ -321,7 +326,9 @@ async def test_delete_of_a_page_whose_id_is_unknown_looks_it_up(bench: Bench) ->
 
 async def test_delete_of_a_page_that_never_came_to_be_sends_nothing(bench: Bench) -> None:
     """There is nothing to delete, and the row is closed."""
-    await bench.journal.write(Intent(external_id="guide.md", content_hash="h"))
+    await bench.journal.write(
+        Intent(external_id="guide.md", content_hash="h"), Absent(external_id="guide.md")
+    )
 
     await bench.applier.delete([candidate(page_id=None)], stop=asyncio.Event())
 
@@ -344,12 +351,40 @@ async def test_lost_delete_stays_open(bench: Bench) -> None:
     receipt = await bench.target.upsert(page(), create=True)
     await bench.applier.apply(upsert())
     await bench.applier.drain()
+    await bench.journal.write(Absent(external_id="guide.md"))
     bench.target.fail(PageUncertain("no answer"))
 
     await bench.applier.delete([candidate(page_id=receipt.page_id)], stop=asyncio.Event())
 
     assert bench.states == {"guide.md": "deleting"}
     assert bench.applier.tally.deleted == 0
+
+
+async def test_page_that_was_taken_down_meanwhile_is_not_sent(bench: Bench) -> None:
+    """A person's word counts from the moment it is committed, whatever the run had planned."""
+    bench.store.decide("s", TakeDown(external_id="guide.md", by="ada", why="leaked"), at=1.0)
+
+    await bench.applier.apply(upsert())
+    await bench.applier.apply(upsert("other.md"))
+    await bench.applier.drain()
+
+    assert bench.target.calls == [("upsert", "other.md")]
+    assert (bench.applier.tally.created, bench.applier.tally.refused) == (1, 1)
+
+
+async def test_page_that_came_back_is_not_deleted(bench: Bench) -> None:
+    """The row is read again in the transaction of the intent, right before the request."""
+    receipt = await bench.target.upsert(page(), create=True)
+    await bench.applier.apply(upsert())
+    await bench.applier.drain()
+    await bench.journal.write(Absent(external_id="guide.md"))
+    await bench.journal.write(Returned(external_id="guide.md"))
+
+    await bench.applier.delete([candidate(page_id=receipt.page_id)], stop=asyncio.Event())
+
+    assert "guide.md" in bench.target.held
+    assert bench.states == {"guide.md": "live"}
+    assert (bench.applier.tally.deleted, bench.applier.tally.refused) == (0, 1)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_approval_of_fewer_than_are_held_is_refused(workplace: Workplace) -> Non
 
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "error: 20 pages of handbook are held, more than 10: nothing was approved.\n"
+        "error: approval no longer matches: 10 named, 20 held now; nothing was approved.\n"
         "'syncd plan handbook' names them. All of them may go, or none: --deletes 20\n"
     )
     assert workplace.sync()["held"] == 20
@@ -44,7 +44,7 @@ def test_approval_of_nothing_is_refused(workplace: Workplace) -> None:
     done = workplace.run("approve", "handbook", "--deletes", "10")
 
     assert done.code == 2
-    assert done.err.startswith("error: nothing of source 'handbook' waits for an approval")
+    assert done.err.startswith("error: no deletes of source 'handbook' wait for an approval")
 
 
 def test_approval_that_has_to_wait_says_so(workplace: Workplace) -> None:

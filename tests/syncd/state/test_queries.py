@@ -9,7 +9,7 @@ from syncd.journal import Absent, Hold, Noted, Skipped, Standing, Uncertain
 from syncd.model import Action, Report, Result, Unlisted
 from syncd.state.queries import left_out, page, pages, recent_runs, run_outcomes, source_summaries
 from syncd.state.store import SqlStateStore
-from syncd.testing.state import deleted, failed, intent, sent
+from syncd.testing.state import failed, gone, intent, sent
 
 HOLD = Hold(kind="deletions", count=12, digest="d", reason="12 of 40 pages", since=5.0)
 
@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Iterator[SqlStateStore]:
             "handbook",
             second,
             [
-                deleted("gone.md"),
+                *gone("gone.md"),
                 sent("e.md"),
                 Absent(external_id="b.md"),
                 intent("f.md"),
@@ -58,7 +58,7 @@ def finish(store: SqlStateStore, run: int, *, at: float, hold: Hold | None) -> N
         run,
         report=Report(name="handbook", result=Result.PARTIAL, error="1 page failed", listed=6, created=3),
         standing=Standing(revision="r1", completed_at=at),
-        hold=hold,
+        holds=[] if hold is None else [hold],
         revision="r1",
         at=at,
     )
@@ -70,11 +70,11 @@ def test_sources_are_summed_up(store: SqlStateStore) -> None:
 
     assert (handbook.source, handbook.live, handbook.quarantined, handbook.skipped) == ("handbook", 3, 1, 1)
     assert (handbook.pending, handbook.deleting, handbook.missing, handbook.ambiguous) == (1, 0, 1, 1)
-    assert handbook.hold == HOLD
+    assert handbook.holds == (HOLD,)
     assert handbook.last_complete == 12.0
     assert handbook.last_run is not None
     assert handbook.last_run.number == 2
-    assert (wiki.source, wiki.live, wiki.hold, wiki.last_complete) == ("wiki", 0, None, None)
+    assert (wiki.source, wiki.live, wiki.holds, wiki.last_complete) == ("wiki", 0, (), None)
     assert wiki.last_run is not None
     assert wiki.last_run.finished is None
 

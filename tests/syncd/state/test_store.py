@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from syncd.decision import Decision
 from syncd.journal import (
     Absent,
     Deleted,
@@ -41,9 +42,9 @@ class TestMemoryStateStore(StateStoreContract):
         assert isinstance(store, MemoryStateStore)
         return [line for number, _, line in store.outcomes if number == run]
 
-    def approve(self, store: StateStore, *, count: int, until: float) -> Hold:
+    def decide(self, store: StateStore, decision: Decision, *, at: float = 6.0) -> Hold | None:
         assert isinstance(store, MemoryStateStore)
-        return store.approve("s", count=count, by="ada", at=6.0, until=until)
+        return store.decide("s", decision, at=at)
 
 
 class TestSqlStateStore(StateStoreContract):
@@ -58,10 +59,10 @@ class TestSqlStateStore(StateStoreContract):
         query = select(*columns).where(outcomes.c.run == run).order_by(outcomes.c.id)
         return store.read(lambda connection: [Outcome._make(row) for row in connection.execute(query)])
 
-    def approve(self, store: StateStore, *, count: int, until: float) -> Hold:
+    def decide(self, store: StateStore, decision: Decision, *, at: float = 6.0) -> Hold | None:
         assert isinstance(store, SqlStateStore)
         with SqlStateStore(f"sqlite:///{store.path}") as other:
-            return other.approve("s", count=count, by="ada", at=6.0, until=until)
+            return other.decide("s", decision, at=at)
 
     def test_everything_is_there_after_a_restart(self, tmp_path: Path) -> None:
         """What a call wrote is on the disk when it returns."""
@@ -69,10 +70,10 @@ class TestSqlStateStore(StateStoreContract):
         with SqlStateStore(url) as store:
             self.post(store, sent("a", links=(("path:b.md", "u"),)), failed("b"))
             self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
-            before = store.records("s"), store.links("s"), store.urls("s"), store.hold("s")
+            before = store.records("s"), store.links("s"), store.urls("s"), store.holds("s")
 
         with SqlStateStore(url) as store:
-            assert (store.records("s"), store.links("s"), store.urls("s"), store.hold("s")) == before
+            assert (store.records("s"), store.links("s"), store.urls("s"), store.holds("s")) == before
             assert store.standing("s") == self.STANDING
 
 
