@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 from syncd.change import Change, Failure, Same, Upsert
-from syncd.connector import Snapshot
 from syncd.digest import content_hash, source_hash
 from syncd.errors import PageError, RenderError
 from syncd.linking import Published
@@ -27,7 +26,7 @@ PREPARE = 1000
 """Items announced to a snapshot in one go."""
 
 
-async def changes(source: Source, run: Run, snapshot: Snapshot, survey: Survey) -> AsyncGenerator[Change]:
+async def changes(source: Source, run: Run, survey: Survey) -> AsyncGenerator[Change]:
     """Read, render and compare what the plan names, in its order. Ends early when the run is to stop.
 
     Raises:
@@ -40,8 +39,10 @@ async def changes(source: Source, run: Run, snapshot: Snapshot, survey: Survey) 
             if run.stop.is_set():
                 return
             if place % PREPARE == 0:
-                await run.crawl(snapshot.prepare, [task.item for task in tasks[place : place + PREPARE]])
-            ahead.append(asyncio.create_task(_change(source, run, snapshot, survey.published, task)))
+                await run.crawl(
+                    survey.snapshot.prepare, [task.item for task in tasks[place : place + PREPARE]]
+                )
+            ahead.append(asyncio.create_task(_change(source, run, survey, task)))
             if len(ahead) >= READ_AHEAD:
                 yield await ahead.popleft()
         while ahead and not run.stop.is_set():
@@ -52,11 +53,12 @@ async def changes(source: Source, run: Run, snapshot: Snapshot, survey: Survey) 
         await asyncio.gather(*ahead, return_exceptions=True)
 
 
-async def _change(source: Source, run: Run, snapshot: Snapshot, published: Published, task: Task) -> Change:
+async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Change:
+    published = survey.published
     external_id = task.item.external_id
     aliases = published.aliases.get(external_id)
     try:
-        document = await run.crawl(snapshot.read, task.item)
+        document = await run.crawl(survey.snapshot.read, task.item)
         source_digest = source_hash(document, published.urls.get(external_id))
         if _is_made_of_it(source, task, published, source_digest):
             return Same(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -78,31 +77,10 @@ def make_listing(entries: Iterable[Item | Unlisted], *, broken: str | None = Non
                 items[external_id] = entry
         elif isinstance(entry, Unlisted):
             unlisted.append(entry)
-    clashes = {external_id: _clash(external_id, paths) for external_id, paths in claims.items()}
+    clashes = {external_id: clash(external_id, paths) for external_id, paths in claims.items()}
     for external_id in clashes:
         del items[external_id]
     return Listing(items=items, clashes=clashes, unlisted=tuple(unlisted), broken=broken)
-
-
-def refuse_lookalikes(listing: Listing) -> Listing:
-    """Move items whose ids differ only in case or in Unicode normalisation to the clashes.
-
-    Such twins are one file on another file system, and nobody can tell which of them Fin should believe.
-    """
-    twins: dict[str, list[str]] = {}
-    for external_id in listing.items:
-        twins.setdefault(_fold(external_id), []).append(external_id)
-    alike = [sorted(ids) for ids in twins.values() if len(ids) > 1]
-    if not alike:
-        return listing
-    items = dict(listing.items)
-    clashes = dict(listing.clashes)
-    for ids in alike:
-        reason = _clash(ids[0], [items[external_id].path for external_id in ids])
-        for external_id in ids:
-            del items[external_id]
-            clashes[external_id] = reason
-    return Listing(items=items, clashes=clashes, unlisted=listing.unlisted, broken=listing.broken)
 
 
 def make_plan(
@@ -208,15 +186,10 @@ def _reason(record: Record, item: Item, rules: str, full: bool) -> str:
     return "full" if full else "changed"
 
 
-def _clash(external_id: str, paths: list[str]) -> str:
+def clash(external_id: str, paths: Sequence[str]) -> str:
+    """Say why none of the items at these paths may be sent, which all claim one id."""
     named = ", ".join(repr(path) for path in sorted(paths))
     return (
         f"duplicate id {external_id!r}: {len(paths)} items claim it: {named}. "
         "None of them is sent; rename or exclude all but one."
     )
-
-
-def _fold(external_id: str) -> str:
-    if external_id.isascii():
-        return external_id.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", external_id).casefold())

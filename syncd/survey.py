@@ -21,7 +21,8 @@ from syncd.guards import Candidate, Policy, Verdict, judge
 from syncd.journal import Hold, Standing
 from syncd.linking import READ_AHEAD_ITEMS, Published, publish, read_addresses, tells_address
 from syncd.model import Availability, Document, Draft, Item, Record, Unlisted
-from syncd.plan import Listing, Plan, make_listing, make_plan, refuse_lookalikes, with_links
+from syncd.names import Renamed, settle_names
+from syncd.plan import Listing, Plan, make_listing, make_plan, with_links
 from syncd.protocols import Clock, Lane, StateStore, Target
 from syncd.render import Rules
 from syncd.render.addresses import Address
@@ -144,9 +145,11 @@ class Survey(Seen):
     """What follows from it.
 
     Attributes:
+        snapshot: to read the items of the plan from.
         published: where each page is, or will be, found by readers.
     """
 
+    snapshot: Snapshot
     verdict: Verdict
     published: Published
 
@@ -175,8 +178,9 @@ async def look(
     """List the origin, compare it with the records, and let the guards judge what is missing."""
     identity = await run.crawl(lambda: snapshot.identity)
     listing = await run.crawl(list_items, snapshot, stopped=run.stop.is_set)
-    if any(external_id not in records for external_id in listing.items):
-        listing = refuse_lookalikes(listing)
+    listing, origins = settle_names(listing, records)
+    if origins:
+        snapshot = Renamed(snapshot, origins)
     removed: frozenset[str] = frozenset()
     if standing.origin_revision is not None:
         removed = frozenset(await run.crawl(snapshot.removed, standing.origin_revision))
@@ -200,7 +204,13 @@ async def look(
         published = await _publish(source, run, snapshot, seen, verdict, records)
         plan = with_links(plan, listing, records, published.linking)
     return Survey(
-        listing=listing, plan=plan, rows=rows, identity=identity, verdict=verdict, published=published
+        listing=listing,
+        plan=plan,
+        rows=rows,
+        identity=identity,
+        snapshot=snapshot,
+        verdict=verdict,
+        published=published,
     )
 
 

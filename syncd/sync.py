@@ -142,7 +142,7 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
     await _note_unlisted(source, run, attempt, survey)
     run.progress.planned(source.name, len(survey.plan.tasks))
     try:
-        async with aclosing(changes(source, run, snapshot, survey)) as stream:
+        async with aclosing(changes(source, run, survey)) as stream:
             async for change in stream:
                 await applier.apply(change)
         await applier.drain()
@@ -168,7 +168,7 @@ async def _foretell(
     before = attempt.hold
     survey = await _look(source, run, snapshot, attempt, records, ())
     withdrawn: list[Failure] = []
-    async with aclosing(changes(source, run, snapshot, survey)) as stream:
+    async with aclosing(changes(source, run, survey)) as stream:
         async for change in stream:
             attempt.tally.foresee(change)
             if isinstance(change, Failure) and change.withdraws:

@@ -20,6 +20,7 @@ FLOW = {
     "syncd.commits",
     "syncd.protocols",
     "syncd.linking",
+    "syncd.names",
     "syncd.outcome",
     "syncd.survey",
     "syncd.sync",

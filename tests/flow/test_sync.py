@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
+import unicodedata
 from dataclasses import asdict
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -122,6 +125,46 @@ def test_rename_creates_before_it_deletes(workplace: Workplace) -> None:
     workplace.sync()
 
     assert workplace.writes() == [("POST", "guides/zwei.md"), ("DELETE", "guides/two.md")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("README.md", "readme.md"),
+        (unicodedata.normalize("NFC", "café.md"), unicodedata.normalize("NFD", "café.md")),
+    ],
+    ids=["case", "normalisation"],
+)
+def test_rename_in_case_or_normalisation_keeps_the_page(
+    workplace: Workplace, before: str, after: str
+) -> None:
+    """One update for the new URL; a link follows, nothing is deleted, and a later edit arrives."""
+    workplace.configure(deletions={"confirm": 1, "min_absence": "0s"})
+    workplace.write({before: "# A\n\nText.\n", "b.md": f"# B\n\n[A]({after})\n"})
+    workplace.sync()
+    (page_id,) = (page.id for page in workplace.pages().values() if page.external_id == before)
+    workplace.writes()
+
+    (workplace.docs / before).rename(workplace.docs / after)
+    if before in os.listdir(workplace.docs):
+        pytest.skip("this file system does not tell the two names apart")
+    workplace.sync()
+
+    assert set(workplace.writes()) == {("POST", before), ("POST", "b.md")}
+    url = workplace.pages()[before].url
+    assert url is not None
+    assert url.endswith("/" + quote(after.removesuffix(".md")))
+    assert url in workplace.pages()["b.md"].html
+
+    with Opened(".md") as opened:
+        assert workplace.sync()["unchanged"] == 2
+    assert opened == []
+
+    workplace.write({after: "# A\n\nEdited.\n"})
+    workplace.sync()
+
+    assert workplace.writes() == [("POST", before)]
+    assert workplace.pages()[before].id == page_id
 
 
 def test_swapped_files_are_two_updates(workplace: Workplace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from syncd.model import Item, RecordState, Unlisted
-from syncd.plan import Listing, Plan, make_listing, make_plan, refuse_lookalikes, with_links
+from syncd.plan import Listing, Plan, make_listing, make_plan, with_links
 from tests.builders import item, record, records
 
 
@@ -164,29 +164,6 @@ def test_two_items_with_one_id_are_both_refused() -> None:
         "None of them is sent; rename or exclude all but one."
     }
     assert (reasons(plan), plan.missing) == ({"b.md": "new"}, ())
-
-
-@pytest.mark.parametrize("twin", ["readme.md", "README.MD"])
-def test_ids_that_differ_in_case_alone_are_refused(twin: str) -> None:
-    """On another file system they are one file."""
-    listing = refuse_lookalikes(make_listing([item("README.md"), item(twin), item("other.md")]))
-
-    assert list(listing.items) == ["other.md"]
-    assert sorted(listing.clashes) == sorted(["README.md", twin])
-
-
-def test_ids_that_differ_in_normalisation_alone_are_refused() -> None:
-    """Git holds both forms of an accent, macOS only one."""
-    listing = refuse_lookalikes(make_listing([item("café.md"), item("cafe\u0301.md")]))
-
-    assert not listing.items
-
-
-def test_lookalikes_need_to_be_equal_in_all_else() -> None:
-    """Folders of different names hold different files."""
-    listing = refuse_lookalikes(make_listing([item("a/README.md"), item("b/README.md")]))
-
-    assert len(listing.items) == 2
 
 
 def test_pages_whose_links_moved_are_added() -> None:
