@@ -1,0 +1,148 @@
+"""What must hold in every simulated life: I1 to I8 at each step of it, F-a to F-f at its end.
+
+A law looks at what really is (the origin, the workspace, the committed entries), never at what the engine
+says of itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from syncd.guards import Policy
+from syncd.journal import Deleted, Deleting, Entry, Intent, Sent
+from syncd.testing.simulation.origin import CANARY, Look, Origin
+from syncd.testing.simulation.process import Process
+from syncd.testing.simulation.remote import Departure, Remote
+
+DELETE = "delete"
+
+
+class Broken(AssertionError):
+    """A law was broken."""
+
+
+class Laws:
+    """Watches one life.
+
+    Attributes:
+        broken: what was found wrong, in order; a life goes on after the first.
+    """
+
+    def __init__(self, origin: Origin, remote: Remote, policy: Policy) -> None:
+        self.broken: list[str] = []
+        self._origin = origin
+        self._remote = remote
+        self._policy = policy
+        self._intended: dict[str, str] = {}
+        self._deleted_by_look: dict[int, set[str]] = {}
+        self._rows_at_look: dict[int, int] = {}
+        self._finished: set[int] = set()
+
+    def fail(self, law: str, words: str) -> None:
+        """Note that a law was broken."""
+        self.broken.append(f"{law} at {self._remote.loop.time():.1f} s: {words}")
+
+    # -- at each step ---------------------------------------------------------------------------------
+
+    def after_change(self, method: str, external_id: str) -> None:
+        """Something in the workspace changed by a request of ours."""
+        held = self._remote.workspace.list_pages()
+        for page_id, page in self._remote.foreign.items():
+            if held.get(page_id) is not page:
+                self.fail("I1", f"{method} {external_id} changed the foreign page {page.external_id!r}")
+                self._remote.foreign[page_id] = held.get(page_id, page)
+        for key, pages in self._remote.pages().items():
+            if len(pages) > 1:
+                self.fail("I2", f"{len(pages)} live pages for {key!r}")
+
+    def committed(self, run: int, entries: Sequence[Entry]) -> None:
+        """Entries became true."""
+        for entry in entries:
+            if isinstance(entry, Intent):
+                self._intended[entry.external_id] = entry.content_hash
+            elif isinstance(entry, Deleting):
+                self._intended[entry.external_id] = DELETE
+            elif isinstance(entry, Sent):
+                if (entry.external_id, entry.content_hash) not in self._remote.shown:
+                    self.fail("I4", f"{entry.external_id!r} was acknowledged with what Intercom never showed")
+                self._intended.pop(entry.external_id, None)
+            elif isinstance(entry, Deleted):
+                self._intended.pop(entry.external_id, None)
+            for told in ("error", "reason", "evidence"):
+                if CANARY in str(getattr(entry, told, "")):
+                    self.fail("I8", f"{told} of {entry.external_id!r} holds text of the document")
+
+    def forgot(self) -> None:
+        """The store lost its last commits."""
+        self._intended.clear()
+
+    def departs(self, departure: Departure, process: Process, *, rows: int, approved: int) -> None:
+        """A request leaves a process.
+
+        Args:
+            rows: pages that Intercom holds, or may; approved: how many a person lets go.
+        """
+        if departure.at < process.quiet_until - 0.001:
+            self.fail("I7", f"{departure.method} {departure.external_id} before the limit was reset")
+        if departure.method == "POST":
+            intended = self._intended.get(departure.external_id)
+            if intended != departure.content_hash:
+                self.fail(
+                    "I5", f"POST {departure.external_id} without an intent of this content ({intended})"
+                )
+        elif departure.method == "DELETE":
+            if self._intended.get(departure.external_id) != DELETE:
+                self.fail("I5", f"DELETE {departure.external_id} without an intent")
+            self._may_delete(departure, rows, approved)
+
+    def finished(self, process: str) -> None:
+        """A run of the process was closed: what its listing named is remembered."""
+        index = self._last_look(process)
+        if index is not None:
+            self._finished.add(index)
+
+    def _last_look(self, process: str) -> int | None:
+        looks = self._origin.looks
+        return next((i for i in reversed(range(len(looks))) if looks[i].process == process), None)
+
+    def _may_delete(self, departure: Departure, rows: int, approved: int) -> None:
+        external_id, origin = departure.external_id, self._origin
+        index = self._last_look(departure.process)
+        if index is None:
+            self.fail("I3", f"DELETE {external_id} by a process that listed nothing")
+            return
+        gone = self._deleted_by_look.setdefault(index, set())
+        gone.add(external_id)
+        rows = self._rows_at_look.setdefault(index, rows)
+        self._within_budget(len(gone), rows, approved, external_id)
+        since = origin.here_since.get(external_id)
+        if since is None or external_id in origin.withheld:
+            return
+        look = origin.looks[index]
+        if since > look.began_at:
+            return  # it came back after it was missed
+        if look.ended_at is None or external_id in look.unseen or "" in look.unseen:
+            self.fail("I3", f"DELETE {external_id}, which is there, after a listing that did not end")
+        elif external_id in look.named:
+            self.fail("I3", f"DELETE {external_id}, which is there and was listed")
+        elif not self._missed_before(external_id, index, look):
+            self.fail("I3", f"DELETE {external_id}, which is there, after one listing that missed it")
+
+    def _missed_before(self, external_id: str, index: int, look: Look) -> bool:
+        """Whether an earlier listing missed it too, with no run in between that knew better."""
+        for earlier in reversed(range(index)):
+            seen = self._origin.looks[earlier]
+            if seen.ended_at is None:
+                continue
+            if external_id in seen.named:
+                if earlier in self._finished:
+                    return False
+            elif external_id not in seen.unseen and "" not in seen.unseen:
+                return True
+        return False
+
+    def _within_budget(self, count: int, rows: int, approved: int, external_id: str) -> None:
+        policy = self._policy
+        over = count > policy.hold_above_pages and count * 100 > rows * policy.hold_above_percent
+        if (over or (count >= rows and count > 1)) and count > approved:
+            self.fail("I3", f"DELETE {external_id} is number {count} of {rows} pages, approved: {approved}")

@@ -1,0 +1,270 @@
+"""The origin of the simulated world, which people edit, and which lies when it is asked what it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from syncd.connector import Connector, Snapshot
+from syncd.digest import set_digest
+from syncd.errors import EmptyPage, ItemError, ListingIncomplete, PageWithheld, SourceUnavailable
+from syncd.model import Document, Draft, Item, Link, Unlisted
+from syncd.render import Rules
+from syncd.testing.simulation.choices import USUAL, Choices
+
+CANARY = "canary-c0ffee"
+"""Stands in every document: no reason, report or error may hold it."""
+
+
+class Text(NamedTuple):
+    """What stands in one item.
+
+    Attributes:
+        words: its content; the same words make the same page.
+        kind: "page"; "empty" and "draft" have nothing to publish; "poison" is refused by Intercom.
+        stamp: changes whenever somebody touches it, whether its content changes or not.
+        link: external_id of the item that it links to, or "".
+    """
+
+    words: str
+    kind: str
+    stamp: int
+    link: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Look:
+    """What one listing told, and what was true.
+
+    Attributes:
+        began_at, ended_at: virtual seconds; None while it goes on, or if it never ended well.
+        named: what it named; lied: what it hid although it was there.
+        unseen: scopes that it said it could not see.
+        process: who asked.
+    """
+
+    began_at: float
+    process: str
+    ended_at: float | None = None
+    named: set[str] = field(default_factory=set)
+    lied: set[str] = field(default_factory=set)
+    unseen: set[str] = field(default_factory=set)
+
+
+class Origin:
+    """The items as they really are.
+
+    Attributes:
+        items: by external_id.
+        here_since: virtual seconds since when an item has been there without a break.
+        last_here: virtual seconds when an item was there last, of those that are gone.
+        looks: every listing that was asked for.
+        withheld: external ids whose document ever said that it is not to be published.
+    """
+
+    def __init__(self, choices: Choices) -> None:
+        self.items: dict[str, Text] = {}
+        self.here_since: dict[str, float] = {}
+        self.last_here: dict[str, float] = {}
+        self.looks: list[Look] = []
+        self.withheld: set[str] = set()
+        self.root = "root-1"
+        self._choices = choices
+        self._stamps = 0
+        self._past: list[dict[str, Text]] = []
+        self._history: dict[str, frozenset[str]] = {}
+        self._pinned = choices.pick("knob.snapshot", [("live", 0.4, "")]) == USUAL
+        self._tells_revision = choices.pick("knob.revision", [("told", 0.5, "")]) != USUAL
+        self._tells_removed = (
+            self._tells_revision and choices.pick("knob.removed", [("told", 0.5, "")]) != USUAL
+        )
+
+    # -- edits ----------------------------------------------------------------------------------------
+
+    def put(self, external_id: str, words: str, now: float, *, kind: str = "page", link: str = "") -> None:
+        """Create or change an item."""
+        self._keep(now)
+        self._stamps += 1
+        self.items[external_id] = Text(words, kind, self._stamps, link)
+        if kind == "draft":
+            self.withheld.add(external_id)
+        self.here_since.setdefault(external_id, now)
+
+    def remove(self, external_id: str, now: float) -> None:
+        """Take an item away."""
+        self._keep(now)
+        del self.items[external_id]
+        self.last_here[external_id] = now
+        self.here_since.pop(external_id, None)
+
+    def restore(self, number: int, now: float) -> None:
+        """Put everything back as it was at one of the earlier states."""
+        past = dict(self._past[number % len(self._past)]) if self._past else {}
+        if not past:
+            return
+        self._keep(now)
+        for external_id in self.items.keys() - past.keys():
+            self.last_here[external_id] = now
+            del self.here_since[external_id]
+        for external_id in past.keys() - self.items.keys():
+            self.here_since[external_id] = now
+        self.items = past
+
+    def revision(self, items: dict[str, Text] | None = None) -> str:
+        """Names the state of all items."""
+        items = self.items if items is None else items
+        return set_digest(f"{key}\0{text}" for key, text in items.items())[:12]
+
+    def _keep(self, now: float) -> None:
+        if not self._past or self._past[-1] != self.items:
+            self._past.append(dict(self.items))
+            self._history[self.revision()] = frozenset(self.items)
+
+    # -- what a connector sees ------------------------------------------------------------------------
+
+    def connector(self, process: str, now: Callable[[], float]) -> Connector:
+        """A connector that one process opens the origin with."""
+        return _Connector(self, process, now)
+
+    def told_revision(self, view: dict[str, Text]) -> str | None:
+        return self.revision(view) if self._tells_revision else None
+
+    def told_removed(self, since: str, view: dict[str, Text]) -> frozenset[str]:
+        if not self._tells_removed:
+            return frozenset()
+        return self._history.get(since, frozenset()) - view.keys()
+
+    def view(self) -> dict[str, Text]:
+        """What a snapshot reads from: a copy, or the items themselves as they change."""
+        return dict(self.items) if self._pinned else self.items
+
+    def look(
+        self, view: dict[str, Text], process: str, now: Callable[[], float]
+    ) -> Iterator[Item | Unlisted]:
+        """List, truthfully or not, and remember what was told."""
+        look = Look(began_at=now(), process=process)
+        self.looks.append(look)
+        name = self._choices.next(f"{process}.list")
+        how = self._choices.pick(
+            name,
+            [
+                ("breaks", 0.05, "break"),
+                ("lies", 0.08, "lie"),
+                ("empty", 0.02, "lie"),
+                ("repeats", 0.02, "clash"),
+                ("clashes", 0.02, "clash"),
+                ("unseen", 0.04, "break"),
+                ("blind", 0.02, "break"),
+            ],
+        )
+        there = sorted(view)
+        listed = there
+        if how in ("lies", "breaks") and there:
+            listed = [each for each in there if self._choices.number(f"{name}.{each}") < 0.6]
+        elif how == "empty":
+            listed = []
+        elif how == "unseen" and there:
+            lost = self._choices.one_of(name, there)
+            listed = [each for each in there if each != lost]
+            look.unseen.add(lost)
+            yield Unlisted(lost, "permission denied")
+        elif how == "blind":
+            look.unseen.add("")
+            yield Unlisted("", "permission denied")
+            listed = []
+        for external_id in listed:
+            look.named.add(external_id)
+            yield _item(external_id, view[external_id])
+        if how in ("repeats", "clashes") and listed:
+            twice = self._choices.one_of(name, listed)
+            path = twice if how == "repeats" else f"other/{twice}"
+            yield _item(twice, view[twice])._replace(path=path)
+        if how == "breaks":
+            raise ListingIncomplete("the connection broke")
+        look.lied = set(there) - look.named - look.unseen if "" not in look.unseen else set()
+        look.ended_at = now()
+
+
+class _Connector(Connector):
+    def __init__(self, origin: Origin, process: str, now: Callable[[], float]) -> None:
+        self._origin, self._process, self._now = origin, process, now
+
+    @contextmanager
+    def _opened(self) -> Iterator[Snapshot]:
+        yield _Snapshot(self._origin, self._process, self._now)
+
+    def open(self) -> AbstractContextManager[Snapshot]:
+        choices = self._origin._choices
+        name = choices.next(f"{self._process}.open")
+        if choices.pick(name, [("unavailable", 0.04, "break")]) != USUAL:
+            raise SourceUnavailable("the origin does not answer")
+        return self._opened()
+
+
+class _Snapshot(Snapshot):
+    def __init__(self, origin: Origin, process: str, now: Callable[[], float]) -> None:
+        self._origin, self._process, self._now = origin, process, now
+        self._view = origin.view()
+        self._revision = origin.told_revision(self._view)
+
+    @property
+    def revision(self) -> str | None:
+        return self._revision
+
+    @property
+    def identity(self) -> str | None:
+        return self._origin.root
+
+    def items(self) -> Iterator[Item | Unlisted]:
+        return self._origin.look(self._view, self._process, self._now)
+
+    def removed(self, since: str) -> Sequence[str]:
+        return sorted(self._origin.told_removed(since, self._view))
+
+    def read(self, item: Item) -> Document:
+        choices = self._origin._choices
+        external_id = item.external_id
+        how = choices.pick(
+            choices.next(f"{self._process}.read.{external_id}"),
+            [("unreadable", 0.03, "read"), ("gone", 0.005, "read")],
+        )
+        if how == "gone":
+            raise SourceUnavailable("the origin went away")
+        text = self._view.get(external_id)
+        if how == "unreadable" or text is None:
+            raise ItemError(f"{external_id} cannot be read")
+        return Document(
+            external_id=external_id,
+            version=str(text.stamp),
+            path=item.path,
+            body=f"{text.kind}\n{text.link}\n{text.words} {CANARY}",
+            media_type="text/html",
+        )
+
+
+def _item(external_id: str, text: Text) -> Item:
+    return Item(external_id, str(text.stamp), external_id)
+
+
+def draft_of(body: str) -> Draft:
+    """What becomes of a document: cheap and pure."""
+    kind, link, words = body.split("\n", 2)
+    if kind == "empty":
+        raise EmptyPage("no text")
+    if kind == "draft":
+        raise PageWithheld("marked as a draft")
+    html = f"<p>{kind} {words}<br/>.</p>"
+    links: tuple[Link, ...] = ()
+    if link:
+        html += '<p><a href="link:0">more</a></p>'
+        links = (Link(f"id:{link}"),)
+    return Draft(title=words.split(" ")[0], html=html, links=links)
+
+
+class PureRenderer:
+    """Renders at once, in this process."""
+
+    async def render(self, document: Document, rules: Rules) -> Draft:
+        return draft_of(document.body)

@@ -1,0 +1,45 @@
+"""A store that tells the laws what was committed, and that can be put back to what was really on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from syncd.journal import Entry
+from syncd.testing.state import MemoryStateStore
+
+Committed = Callable[[int, Sequence[Entry]], None]
+
+
+class ObservedStore(MemoryStateStore):
+    """The rows in memory.
+
+    Attributes:
+        committed: hears of each batch of entries, with its run, when it has become true.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.committed: Committed = lambda run, entries: None
+
+    def write(self, source: str, run: int, entries: Sequence[Entry], **more: Any) -> Any:
+        answer = super().write(source, run, entries, **more)
+        self.committed(run, entries)
+        return answer
+
+    def image(self) -> dict[str, Any]:
+        """All that it holds, to be put back by `put_back`."""
+        return {name: _copied(value) for name, value in vars(self).items() if name != "committed"}
+
+    def put_back(self, image: dict[str, Any]) -> None:
+        """Forget all that was committed since the image was made."""
+        vars(self).update({name: _copied(value) for name, value in image.items()})
+
+
+def _copied(value: Any) -> Any:
+    """A copy of the dicts and lists in it; rows and entries are immutable."""
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return list(value)
+    return value

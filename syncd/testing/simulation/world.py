@@ -1,0 +1,444 @@
+"""One simulated life: an origin that people edit, Intercom, a store, and the workers between them.
+
+Trouble comes first, for most of an hour of virtual time; each seed has other classes of it. Then all trouble
+ends, and a few quiet runs have to make everything good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from syncd.errors import FatalError, SourceError, SyncdError
+from syncd.guards import APPROVAL_LIFE_S, Policy
+from syncd.intercom.pacing import Paced, Pacer
+from syncd.intercom.pages import Pages
+from syncd.intercom.retry import RetryBudget, Retrying
+from syncd.intercom.transport import Counted
+from syncd.journal import Deleted, Deleting, Entry, Intent, Returned, Standing, Uncertain
+from syncd.model import Result
+from syncd.outcome import Outcome
+from syncd.render import Rules
+from syncd.survey import Connection, Run, Source
+from syncd.sync import sync_source
+from syncd.testing.simulation.choices import USUAL, Choices
+from syncd.testing.simulation.laws import Laws
+from syncd.testing.simulation.loop import Stuck, VirtualLoop
+from syncd.testing.simulation.origin import CANARY, Origin, PureRenderer, Text, draft_of
+from syncd.testing.simulation.process import Hooks, Lane, Process
+from syncd.testing.simulation.remote import LATEST_S, OURS, Departure, Remote
+from syncd.testing.simulation.store import ObservedStore
+
+NAME = "docs"
+IDS = "abcdefghijkl"
+TROUBLE_S = 3000.0
+EVERY_S = (120.0, 400.0)
+WINDOW_S = 600.0
+POLICY = Policy(confirm=2, min_absence_s=100.0, hold_above_pages=2, hold_above_percent=30.0)
+PASSES = 3
+
+CLASSES = (
+    "break", "lie", "clash", "read", "lost", "late", "5xx", "429", "401", "422", "garbage", "crash", "stop",
+    "commit", "power", "clock", "admin", "edit", "odd", "person",
+)  # fmt: skip
+"""The classes of trouble; each seed switches each of them on or off."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Life:
+    """What one life came to.
+
+    Attributes:
+        broken: the laws that were broken, in words.
+        steps: the unusual decisions, name → what it came to.
+        marks: what was met, and how often.
+        points: moments at which a process could have died.
+    """
+
+    seed: int
+    broken: list[str] = field(default_factory=list)
+    steps: dict[str, str] = field(default_factory=dict)
+    marks: Counter[str] = field(default_factory=Counter)
+    points: int = 0
+
+
+class World(Hooks):
+    """All that takes part in one life."""
+
+    def __init__(self, seed: int, *, only: Collection[str] | None = None) -> None:
+        self.choices = Choices(seed, only=only)
+        self.loop = VirtualLoop(began_at=1_700_000_000.0)
+        self.origin = Origin(self.choices)
+        self.remote = Remote(self.loop, self.choices)
+        self.store = self.make_store()
+        self.policy = POLICY
+        self.laws = Laws(self.origin, self.remote, self.policy)
+        self.marks: Counter[str] = Counter()
+        self.processes: dict[str, Process] = {}
+        self._trouble_ends = self.loop.time() + TROUBLE_S
+        self._durable = self.store.image()
+        self.store.committed = self.committed
+        self.remote.after_change = self.laws.after_change
+        self.points = 0
+
+    # What a mutant replaces -------------------------------------------------------------------------
+
+    def make_store(self) -> ObservedStore:
+        """The store that all workers share."""
+        return ObservedStore()
+
+    def make_source(self, process: Process) -> Source:
+        """The one source, as one process has it configured."""
+        counted = Counted(process)
+        pacer = Pacer(clock=process, sleep=process.sleep, share=1.0)
+        transport = Retrying(
+            Paced(counted, pacer), sleep=process.sleep, random=process.random, budget=RetryBudget()
+        )
+        remote = self.remote
+
+        async def connect(standing: Standing) -> Connection:
+            pages = Pages(transport, source_id=remote.source_id)
+            return Connection(target=pages, import_source_id=remote.source_id, import_source_url=OURS)
+
+        return Source(
+            name=NAME,
+            connector=self.origin.connector(process.name, self.loop.time),
+            policy=self.policy,
+            fingerprint="f",
+            rules=Rules(),
+            page_url="https://docs.example/{path}",
+            locale="en",
+            availability=None,
+            check=lambda standing: None,
+            connect=connect,
+            requests=lambda: counted.requests,
+        )
+
+    async def trip(self, process: Process, *, full: bool = False) -> Outcome:
+        """One run, as the service makes it."""
+        source = self.make_source(process)
+        run = Run(
+            store=self.store,
+            keep=Lane(process, slowest_s=0.05),
+            crawl=Lane(process, slowest_s=0.1),
+            renderer=PureRenderer(),
+            clock=process,
+            concurrency=3,
+            full=full,
+        )
+        return await sync_source(source, run)
+
+    # Hooks ------------------------------------------------------------------------------------------
+
+    def departs(self, departure: Departure) -> None:
+        rows = sum(record.may_be_published for record in self.store.records(NAME).values())
+        hold = self.store.hold(NAME) if departure.method == "DELETE" else None
+        approved = hold.approved or 0 if hold is not None else 0
+        self.laws.departs(departure, self.processes[departure.process], rows=rows, approved=approved)
+
+    def died(self, process: Process) -> None:
+        self.marks["a process died"] += 1
+        if self.choices.pick(self.choices.next(f"{process.name}.power"), [("lost", 0.3, "power")]) != USUAL:
+            self.store.put_back(self._durable)
+            self.laws.forgot()
+            self.marks["last commits lost"] += 1
+        if not self.choices.calm:
+            pause_s = self.choices.between(self.choices.next(f"{process.name}.restart"), 1.0, 120.0)
+            self.loop.call_later(pause_s, self._boot, process.name)
+
+    def committed(self, run: int, entries: Sequence[Entry]) -> None:
+        self.laws.committed(run, entries)
+        if "power" in (self.choices.classes or ()) and any(
+            isinstance(entry, Intent | Deleting) for entry in entries
+        ):
+            # What is about to be done is on the disk before it is done, and with it all that came before.
+            self._durable = self.store.image()
+        for entry in entries:
+            if isinstance(entry, Uncertain):
+                self.marks["answer lost"] += 1
+            elif isinstance(entry, Returned):
+                self.marks["absent and back"] += 1
+            elif isinstance(entry, Deleted):
+                self.marks["deleted"] += 1
+
+    # The story --------------------------------------------------------------------------------------
+
+    def live(self) -> Life:
+        """Live it from the first page to the last law."""
+        try:
+            self.loop.run_until_complete(self._live())
+        except Stuck as error:
+            self.laws.fail("stuck", str(error))
+        for heard in self.loop.unheard:
+            self.laws.fail("unheard", f"{heard.get('message')}: {heard.get('exception')!r}")
+        return Life(
+            seed=self.choices.seed,
+            broken=self.laws.broken,
+            steps=dict(self.choices.taken),
+            marks=self.marks,
+            points=self.points,
+        )
+
+    async def _live(self) -> None:
+        choices = self.choices
+        pick = choices.pick
+        choices.classes = {each for each in CLASSES if pick(f"swarm.{each}", [("on", 0.5, "")]) != USUAL}
+        for external_id in IDS[: 3 + int(choices.number("size") * 6)]:
+            self._write(external_id, f"start-{external_id}")
+        self._boot("w1")
+        author = asyncio.create_task(self._author())
+        admin = asyncio.create_task(self._admin())
+        await asyncio.sleep(TROUBLE_S)
+        for task in (author, admin):
+            task.cancel()
+        await self.end()
+
+    def _write(self, external_id: str, words: str, *, kind: str = "page", link: str = "") -> None:
+        self.origin.put(external_id, words, self.loop.time(), kind=kind, link=link)
+
+    def _boot(self, name: str) -> None:
+        if self.choices.calm or self.loop.time() > self._trouble_ends:
+            return
+        process = Process(name, loop=self.loop, choices=self.choices, remote=self.remote, hooks=self)
+        self.processes[name] = process
+        self.loop.create_task(self._work(process), context=process.context)
+
+    async def _work(self, process: Process) -> None:
+        choices = self.choices
+        while True:
+            if choices.pick(choices.next(f"{process.name}.clock"), [("jumps", 0.1, "clock")]) != USUAL:
+                process.ahead_s = choices.between(choices.next("clock.by"), -120.0, 120.0)
+            try:
+                outcome = await self.trip(process)
+            except FatalError:
+                self.marks["the store failed"] += 1
+                process.die()
+                return
+            except SyncdError as error:
+                self.laws.fail("unforeseen", repr(error))
+                return
+            self._heard(process, outcome)
+            await process.sleep(choices.between(choices.next(f"{process.name}.every"), *EVERY_S))
+
+    def _heard(self, process: Process, outcome: Outcome) -> None:
+        self.laws.finished(process.name)
+        if outcome.error is not None and not isinstance(outcome.error, SourceError):
+            self.laws.fail("unforeseen", repr(outcome.error))
+        if CANARY in repr(outcome):
+            self.laws.fail("I8", "an outcome holds text of a document")
+        if outcome.hold is not None:
+            self.marks[f"held: {outcome.hold.kind}"] += 1
+
+    async def _author(self) -> None:
+        choices, origin = self.choices, self.origin
+        while True:
+            name = choices.next("edit")
+            await asyncio.sleep(choices.between(f"{name}.after", 20.0, 300.0))
+            what = choices.pick(
+                name,
+                [
+                    ("change", 0.2, ""),
+                    ("create", 0.12, ""),
+                    ("remove", 0.14, ""),
+                    ("rename", 0.08, ""),
+                    ("vanish", 0.08, ""),
+                    ("swap", 0.04, "edit"),
+                    ("touch", 0.06, "edit"),
+                    ("restore", 0.04, "edit"),
+                    ("remove-many", 0.03, "edit"),
+                    ("move-root", 0.01, "edit"),
+                    ("empty", 0.03, "odd"),
+                    ("draft", 0.03, "odd"),
+                    ("poison", 0.03, "odd"),
+                    ("link", 0.06, "edit"),
+                ],
+            )
+            if what == USUAL:
+                continue
+            now, there = self.loop.time(), sorted(origin.items)
+            free = [each for each in IDS if each not in origin.items]
+            if what == "create" and free:
+                self._write(choices.one_of(name, free), name)
+            if not there:
+                continue
+            one = choices.one_of(f"{name}.one", there)
+            text = origin.items[one]
+            match what:
+                case "change":
+                    self._write(one, name, link=text.link)
+                case "remove":
+                    origin.remove(one, now)
+                case "rename" if free:
+                    other = choices.one_of(name, free)
+                    origin.put(other, text.words, now, kind=text.kind)
+                    origin.remove(one, now)
+                case "vanish":
+                    origin.remove(one, now)
+                    self.loop.call_later(
+                        choices.between(f"{name}.for", 50.0, 500.0), self._bring_back, one, text
+                    )
+                case "swap" if len(there) > 1:
+                    other = there[there.index(one) - 1]
+                    words = origin.items[other].words
+                    self._write(other, text.words)
+                    self._write(one, words)
+                case "touch":
+                    self._write(one, text.words, kind=text.kind, link=text.link)
+                case "restore":
+                    origin.restore(int(choices.number(f"{name}.to") * 1000), now)
+                case "remove-many":
+                    for each in there[: len(there) * 2 // 3]:
+                        origin.remove(each, now)
+                case "move-root":
+                    origin.root = f"root of {name}"
+                case "empty" | "draft" | "poison":
+                    self._write(one, name, kind=what)
+                case "link":
+                    self._write(one, text.words, link=choices.one_of(f"{name}.to", IDS))
+
+    def _bring_back(self, external_id: str, text: Text) -> None:
+        if external_id not in self.origin.items and not self.choices.calm:
+            self._write(external_id, text.words, kind=text.kind, link=text.link)
+
+    async def _admin(self) -> None:
+        choices = self.choices
+        number = 0
+        while True:
+            name = choices.next("admin")
+            await asyncio.sleep(choices.between(f"{name}.after", 100.0, 800.0))
+            what = choices.pick(
+                name,
+                [
+                    ("deletes", 0.3, "admin"),
+                    ("edits", 0.2, "admin"),
+                    ("adds", 0.1, "admin"),
+                    ("approves", 0.3, "person"),
+                ],
+            )
+            ours = sorted(self.remote.pages())
+            if what == "deletes" and ours:
+                self.remote.admin_deletes(choices.one_of(f"{name}.one", ours))
+            elif what == "edits" and ours:
+                self.remote.admin_edits(choices.one_of(f"{name}.one", ours))
+            elif what == "adds":
+                number += 1
+                self.remote.add_foreign(self.remote.source_id, f"foreign-{number}")
+            elif what == "approves":
+                self.approve()
+
+    def approve(self) -> bool:
+        """A person lets go what is held; whether there was anything."""
+        hold = self.store.hold(NAME)
+        if hold is None or hold.approved is not None:
+            return False
+        now = self.loop.time()
+        self.store.approve(NAME, count=hold.count, by="ada", at=now, until=now + APPROVAL_LIFE_S)
+        self.marks["approved"] += 1
+        return True
+
+    # The end ----------------------------------------------------------------------------------------
+
+    async def end(self) -> None:
+        """Let all trouble end, and look whether a few runs make everything good."""
+        self.choices.calm = True
+        for process in self.processes.values():
+            process.die()
+        for external_id, text in sorted(self.origin.items.items()):
+            if text.kind in ("empty", "poison"):
+                self._write(external_id, "mended")
+        await asyncio.sleep(max(LATEST_S, WINDOW_S) + 500.0)
+        self.remote.refuses_token_until = -1.0
+        process = Process("end", loop=self.loop, choices=self.choices, remote=self.remote, hooks=self)
+        self.processes["end"] = process
+        await self.loop.create_task(self._good(process), context=process.context)
+
+    async def _good(self, process: Process) -> None:
+        wrong = self.differing()
+        # A page that was removed in Intercom is made and then switched on; one with a link is sent again
+        # when what it links to has gone.
+        twice = self.remote.wrong_by_admin | {key for key, text in self.origin.items.items() if text.link}
+        before = len(self.remote.applied)
+        unsure = self.unsure()
+        passes = PASSES
+        done = 0
+        while done < passes:
+            outcome = await self.trip(process, full=done == 0)
+            done += 1
+            self._heard(process, outcome)
+            hold = self.store.hold(NAME)
+            if outcome.error is not None and (hold is None or hold.kind != "empty"):
+                self.laws.fail("F", f"a quiet run failed: {outcome.error}")
+            if hold is not None and self.approve():
+                # What waits for a person has its own time.
+                passes = max(passes, done + 2)
+            await process.sleep(self.policy.min_absence_s + 1.0)
+        for external_id, why in self.differing().items():
+            self.laws.fail("F-a", f"{external_id!r} {why}")
+        self._rows_are_items()
+        writes = len(self.remote.applied) - before
+        if writes > len(wrong.keys() | unsure) + len(twice):
+            self.laws.fail("F-d", f"{writes} writes for wrong {sorted(wrong)} and unsure {sorted(unsure)}")
+        if self.store.hold(NAME) is not None:
+            self.laws.fail("F-e", f"still held: {self.store.hold(NAME)}")
+        before = len(self.remote.applied)
+        outcome = await self.trip(process)
+        if len(self.remote.applied) > before or outcome.report.requests > 1:
+            self.laws.fail("F-c", f"one more run made {outcome.report.requests} requests")
+        if outcome.report.result is not Result.OK:
+            self.laws.fail("F-c", f"the last run is {outcome.report.result}: {outcome}")
+
+    def expected(self) -> dict[str, tuple[str, str | None]]:
+        """(html, URL) of each page that should be shown, as it should have been sent."""
+        pages: dict[str, tuple[str, str | None]] = {}
+        for external_id, text in self.origin.items.items():
+            if text.kind != "page":
+                continue
+            draft = draft_of(f"{text.kind}\n{text.link}\n{text.words} {CANARY}")
+            html = draft.html
+            if draft.links:
+                url = f"https://docs.example/{text.link}"
+                there = text.link in self.origin.items
+                html = html.replace(
+                    '<a href="link:0">more</a>', f'<a href="{url}">more</a>' if there else "more"
+                )
+            pages[external_id] = (html, f"https://docs.example/{external_id}")
+        return pages
+
+    def differing(self) -> dict[str, str]:
+        """external_id → how what Intercom shows differs from what it should show."""
+        expected, shown = self.expected(), self.remote.pages()
+        wrong = dict.fromkeys(shown.keys() - expected.keys(), "is shown and should not be")
+        for key, (html, url) in expected.items():
+            if key not in shown:
+                wrong[key] = "is not shown"
+            elif key in self.remote.wrong_by_admin or self.remote.sent_html.get(key) != html:
+                wrong[key] = f"is shown as {shown[key][0].html!r}, not as {html!r}"
+            elif shown[key][0].url != url:
+                wrong[key] = f"is shown under {shown[key][0].url}"
+        return wrong
+
+    def unsure(self) -> set[str]:
+        """external ids of the rows that are not plainly live."""
+        return {
+            key
+            for key, record in self.store.records(NAME).items()
+            if record.state != "live" or record.ambiguous_at is not None or record.absences
+        }
+
+    def _rows_are_items(self) -> None:
+        rows = {key: row.state for key, row in self.store.records(NAME).items()}
+        for key in rows.keys() ^ self.origin.items.keys():
+            self.laws.fail("F-b", f"{key!r} has {'a row' if key in rows else 'an item'} only")
+        for key, state in rows.items():
+            wanted = (
+                "skipped" if key in self.origin.items and self.origin.items[key].kind == "draft" else "live"
+            )
+            if state != wanted:
+                self.laws.fail("F-b", f"the row of {key!r} is {state}")
+
+
+def live(seed: int, *, only: Collection[str] | None = None) -> Life:
+    """Live one life."""
+    return World(seed, only=only).live()
