@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from syncd.errors import PageUncertain, SourceError, TargetUnavailable
+from syncd.errors import PageError, SourceError, TargetUnavailable
 from syncd.intercom.answers import Garbled, Json, read_json, refused
 from syncd.intercom.transport import Answer, Request
 
@@ -41,7 +41,7 @@ async def rows(send: Callable[[Request], Awaitable[Answer]], path: str, doing: s
             raise
         except Garbled as error:
             raise TargetUnavailable(f"{doing} cannot be read: {error}") from error
-        except PageUncertain as error:
+        except PageError as error:
             raise TargetUnavailable(str(error)) from error
         for row in data:
             yield row

@@ -218,6 +218,9 @@ class Pages:
         """The external page in a successful answer."""
         if answer.status != 200:
             error = refused(answer, doing)
+            if answer.unsure and isinstance(error, PageRejected):
+                # The refusal is about this try: an earlier one, without an answer, may have been applied.
+                error = PageUncertain(str(error))
             if isinstance(error, PageUncertain):
                 self._failures += 1
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syncd.clock import Random, Sleep
@@ -62,16 +63,21 @@ class Retrying:
         course = _Course(request, self._budget, self._random)
         again = AsyncRetrying(sleep=self._sleep, retry=course.again, wait=course.wait_s)
         answer: Answer = await again(self._transport.send, request)
-        return answer
+        return replace(answer, unsure=True) if course.unsure else answer
 
 
 class _Course:
-    """What happened to one request so far."""
+    """What happened to one request so far.
+
+    Attributes:
+        unsure: a try may have been carried out without a word of it.
+    """
 
     def __init__(self, request: Request, budget: RetryBudget, random: Random) -> None:
         self._request = request
         self._budget = budget
         self._random = random
+        self.unsure = False
         self._faults = 0
         self._throttled = 0
 
@@ -95,6 +101,7 @@ class _Course:
 
     def _fault(self, *, undone: bool) -> bool:
         self._faults += 1
+        self.unsure |= not undone
         if self._faults >= TRIES or not (self._request.repeatable or undone):
             return False
         return self._budget.spend()

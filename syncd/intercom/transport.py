@@ -37,11 +37,13 @@ class Answer:
 
     Attributes:
         headers: names in lower case.
+        unsure: whether an earlier try of the same request may have been carried out, whatever this says.
     """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    unsure: bool = False
 
 
 class TransportFailed(Exception):

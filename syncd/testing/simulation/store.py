@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from syncd.journal import Entry
+from syncd.journal import Entry, Hold
 from syncd.testing.state import MemoryStateStore
 
 Committed = Callable[[int, Sequence[Entry]], None]
@@ -26,6 +26,10 @@ class ObservedStore(MemoryStateStore):
         answer = super().write(source, run, entries, **more)
         self.committed(run, entries)
         return answer
+
+    def open_holds(self, source: str) -> list[Hold]:
+        """The holds as they stand, without the side effect that a run's look at them has."""
+        return list(self._holds.get(source, {}).values())
 
     def image(self) -> dict[str, Any]:
         """All that it holds, to be put back by `put_back`."""

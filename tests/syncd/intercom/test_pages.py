@@ -473,3 +473,34 @@ async def test_import_sources_are_never_written() -> None:
 def test_requests_do_not_show_bodies() -> None:
     """The pages are private: a request in a log names no text of them."""
     assert "secret" not in repr(Request(method="POST", path="/x", body={"html": "secret"}))
+
+
+async def test_refusal_after_a_lost_answer_leaves_the_page_uncertain() -> None:
+    """The first try may have been applied, so the page is not simply as it was."""
+    workspace = Workspace()
+    workspace.after.append(LOST)
+
+    class Refusing:
+        """Refuses all but the first request."""
+
+        async def send(self, request: Request) -> Answer:
+            if workspace.requests:
+                workspace.faults.append(refusal(422, "parameter_invalid", "html is too long"))
+            return await workspace.send(request)
+
+    async def sleep(seconds: float) -> None:
+        pass
+
+    transport = Retrying(Refusing(), sleep=sleep, random=lambda: 0.5, budget=RetryBudget())
+
+    with pytest.raises(PageUncertain, match="html is too long"):
+        await Pages(transport, source_id=44).upsert(a_page(), create=True)
+
+
+async def test_refused_listing_is_no_error_of_a_page() -> None:
+    """Whatever Intercom dislikes about the list, the source's run ends orderly."""
+    workspace = Workspace()
+    workspace.faults.append(refusal(422, "parameter_invalid", "per_page"))
+
+    with pytest.raises(TargetUnavailable, match="the list of external pages"):
+        [page async for page in Pages(workspace, source_id=44).pages()]

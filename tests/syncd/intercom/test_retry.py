@@ -142,3 +142,21 @@ async def test_request_that_surely_did_nothing_may_repeat(fault: int | Exception
     transport = Scripted(fault)
 
     assert (await retrying(transport, Naps()).send(CREATE)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("before", "unsure"),
+    [
+        ([], False),
+        ([429], False),
+        ([TransportFailed("refused", may_have_arrived=False)], False),
+        ([503], True),
+        ([LOST], True),
+    ],
+    ids=["first", "throttled", "no connection", "503", "lost"],
+)
+async def test_answer_after_a_lost_one_says_so(before: list[int | Exception], unsure: bool) -> None:
+    """A refusal of the last try says nothing of what became of an earlier one."""
+    transport, naps = Scripted(*before, 422), Naps()
+
+    assert (await retrying(transport, naps).send(POST)).unsure is unsure
