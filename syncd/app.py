@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from syncd.clock import SystemClock, sleep
+from syncd.clock import SystemClock
 from syncd.config.model import Config, SourceConfig
 from syncd.config.model import ImportSource as WantedSource
 from syncd.config.quantity import format_duration
@@ -67,7 +67,7 @@ class Intercom:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._http: HttpTransport | None = None
-        self._pacer = Pacer(clock=SystemClock(), sleep=sleep, share=config.intercom.rate_share)
+        self._pacer = Pacer(clock=SystemClock(), sleep=SystemClock().sleep, share=config.intercom.rate_share)
 
     @property
     def url(self) -> str:
@@ -81,7 +81,7 @@ class Intercom:
     def retrying(self, counted: Counted) -> Transport:
         """The same with pacing and retries around it."""
         paced = Paced(counted, self._pacer)
-        return Retrying(paced, sleep=sleep, random=random.random, budget=RetryBudget())
+        return Retrying(paced, sleep=SystemClock().sleep, random=random.random, budget=RetryBudget())
 
     def sources(self) -> ImportSources:
         """The workspace's import sources."""

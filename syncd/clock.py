@@ -38,7 +38,5 @@ class SystemClock:
     def monotonic(self) -> float:
         return time.monotonic()
 
-
-async def sleep(seconds: float) -> None:
-    """Sleep on the running event loop."""
-    await asyncio.sleep(seconds)
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)

@@ -8,10 +8,15 @@ from syncd.journal import Entry
 from syncd.protocols import Clock, Lane, StateStore
 
 
-class Journal:
-    """Commits entries in groups: all that is waiting when the store is free goes into one transaction.
+LULL_S = 0.025
+"""Seconds between two commits at least: a commit for each of two hundred pages a second would cost the main
+process as much as the requests."""
 
-    So one commit does not cost one page, and no entry waits for a timer.
+
+class Journal:
+    """Commits entries in groups: all that came since the last commit goes into one transaction.
+
+    So one commit does not cost one page, and an entry that comes after a lull does not wait.
     """
 
     def __init__(self, store: StateStore, lane: Lane, clock: Clock, source: str, run: int) -> None:
@@ -22,6 +27,7 @@ class Journal:
         self._run = run
         self._waiting: list[tuple[tuple[Entry, ...], asyncio.Future[frozenset[str]]]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._committed_s = -LULL_S
 
     async def write(self, *entries: Entry) -> frozenset[str]:
         """Return once the entries are committed, with the external ids whose intent was refused.
@@ -37,6 +43,9 @@ class Journal:
 
     async def _commit_all(self) -> None:
         while self._waiting:
+            lull_s = self._committed_s + LULL_S - self._clock.monotonic()
+            if lull_s > 0:
+                await self._clock.sleep(lull_s)
             group, self._waiting = self._waiting, []
             entries = [entry for waiting, _ in group for entry in waiting]
             try:
@@ -49,6 +58,8 @@ class Journal:
                         done.set_exception(error)
                         done.exception()  # a page that was cancelled meanwhile never asks
                 continue
+            finally:
+                self._committed_s = self._clock.monotonic()
             for waiting, done in group:
                 if not done.done():
                     done.set_result(refused & {entry.external_id for entry in waiting})

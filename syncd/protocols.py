@@ -132,7 +132,7 @@ class Lane(Protocol):
 
 
 class Clock(Protocol):
-    """The two clocks; syncd/clock.py has the real ones."""
+    """The two clocks, and the wait for one of them; syncd/clock.py has the real ones."""
 
     def now(self) -> float:
         """Unix seconds."""
@@ -140,4 +140,8 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds that never run backwards."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many seconds; never earlier."""
         ...

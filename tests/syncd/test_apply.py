@@ -37,6 +37,9 @@ class Clock:
     def monotonic(self) -> float:
         return 0.0
 
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+
 
 class Gated(MemoryStateStore):
     """A store whose writes wait until they are let through, and that remembers what each one held."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from syncd.clock import SystemClock, sleep
+from syncd.clock import SystemClock
 from syncd.errors import CredentialsRefused, PageRejected, PageUncertain, TargetUnavailable
 from syncd.intercom.http import HttpTransport
 from syncd.intercom.pacing import Paced, Pacer
@@ -37,8 +37,8 @@ async def stack(running: Running, *, token: str = "tok", **options: Any) -> Asyn
 
 
 def retrying(counted: Counted) -> Transport:
-    paced = Paced(counted, Pacer(clock=SystemClock(), sleep=sleep))
-    return Retrying(paced, sleep=sleep, random=lambda: 0.01, budget=RetryBudget())
+    paced = Paced(counted, Pacer(clock=SystemClock(), sleep=SystemClock().sleep))
+    return Retrying(paced, sleep=SystemClock().sleep, random=lambda: 0.01, budget=RetryBudget())
 
 
 class TestPagesOverHttp(TargetContract):
