@@ -10,7 +10,7 @@ import pytest
 
 from syncd.apply import Applier
 from syncd.change import Failure, Same, Upsert
-from syncd.commits import Journal
+from syncd.commits import LULL_S, Journal
 from syncd.decision import TakeDown
 from syncd.errors import (
     CredentialsRefused,
@@ -403,3 +403,20 @@ async def test_page_that_came_back_is_not_deleted(bench: Bench) -> None:
 def test_action_follows_from_what_intercom_may_have(known: Record | None, expected: Action) -> None:
     """A page that may have been deleted needs its flags again."""
     assert upsert(record=known).action is expected
+
+
+async def test_a_commit_right_after_another_waits_for_more(lane: ThreadLane) -> None:
+    """Pages that come one by one share commits all the same; the first of them does not wait."""
+    slept: list[float] = []
+
+    class Watched(Clock):
+        async def sleep(self, seconds: float) -> None:
+            slept.append(seconds)
+
+    store = Gated()
+    journal = Journal(store, lane, Watched(), "s", store.start("s", trigger="test", at=0.0))
+    await journal.write(Intent(external_id="a.md", content_hash="h"))
+    first = list(slept)
+    await journal.write(Intent(external_id="b.md", content_hash="h"))
+
+    assert (first, slept) == ([], [LULL_S])
