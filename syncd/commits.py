@@ -7,7 +7,6 @@ import asyncio
 from syncd.journal import Entry
 from syncd.protocols import Clock, Lane, StateStore
 
-
 LULL_S = 0.025
 """Seconds between two commits at least: a commit for each of two hundred pages a second would cost the main
 process as much as the requests."""
