@@ -44,8 +44,12 @@ class Applier:
         rules: str,
         concurrency: int,
         on_done: Callable[[str], None],
+        fence: Callable[[], None] = lambda: None,
     ) -> None:
-        """`target` finds the import source at the first need; `on_done` hears of each page that is done."""
+        """`target` finds the import source at the first need; `on_done` hears of each page that is done.
+
+        `fence` is called right before each write is sent, and raises LeaseLost where none may be any more.
+        """
         self.tally = Tally()
         self.withdrawn: dict[str, Failure] = {}
         self._find_target = target
@@ -57,6 +61,7 @@ class Applier:
         self._target: Target | None = None
         self._target_lock = asyncio.Lock()
         self._on_done = on_done
+        self._fence = fence
 
     async def apply(self, change: Change) -> None:
         """Start to carry a change out, as soon as one of the slots is free.
@@ -172,9 +177,11 @@ class Applier:
             self.tally.refused += 1
             return
         try:
+            self._fence()
             receipt = await target.upsert(page, create=change.action is Action.CREATE)
             if change.action is Action.UPDATE and record is not None and receipt.page_id != record.page_id:
                 # Somebody had deleted the page in Intercom, so this made a new one, switched off for Fin.
+                self._fence()
                 receipt = await target.upsert(page, create=True)
         except PageUncertain as error:
             await self._journal.write(Uncertain(external_id=page.external_id, error=str(error)))
@@ -217,6 +224,7 @@ class Applier:
         if page_id is not None:
             target = await self.target()
             try:
+                self._fence()
                 await target.delete(page_id, external_id)
             except PageUncertain as error:
                 await self._journal.write(Uncertain(external_id=external_id, error=str(error)))

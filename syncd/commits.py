@@ -18,12 +18,15 @@ class Journal:
     So one commit does not cost one page, and an entry that comes after a lull does not wait.
     """
 
-    def __init__(self, store: StateStore, lane: Lane, clock: Clock, source: str, run: int) -> None:
+    def __init__(
+        self, store: StateStore, lane: Lane, clock: Clock, source: str, run: int, *, epoch: int | None = None
+    ) -> None:
         self._store = store
         self._lane = lane
         self._clock = clock
         self._source = source
         self._run = run
+        self._epoch = epoch
         self._waiting: list[tuple[tuple[Entry, ...], asyncio.Future[frozenset[str]]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._committed_s = -LULL_S
@@ -49,7 +52,12 @@ class Journal:
             entries = [entry for waiting, _ in group for entry in waiting]
             try:
                 refused = await self._lane(
-                    self._store.write, self._source, self._run, entries, at=self._clock.now()
+                    self._store.write,
+                    self._source,
+                    self._run,
+                    entries,
+                    at=self._clock.now(),
+                    epoch=self._epoch,
                 )
             except Exception as error:  # also one that nobody foresaw: the pages wait for an answer
                 for _, done in group:

@@ -12,6 +12,7 @@ SyncdError
 │   ├── SourceUnavailable  the origin cannot be seen, or looks wrong
 │   │   └── ListingIncomplete  a listing broke off
 │   ├── SourceBusy         another process holds it
+│   │   └── LeaseLost          it was held here, and is no longer
 │   ├── SourceMisconfigured its settings do not fit what is there
 │   ├── CredentialsRefused Intercom answered 401 or 403
 │   └── TargetUnavailable  Intercom, or the import source, cannot be used now
@@ -71,6 +72,10 @@ class ListingIncomplete(SourceUnavailable):
 
 class SourceBusy(SourceError):
     """Another process holds the lock or the lease."""
+
+
+class LeaseLost(SourceBusy):
+    """The lease ran out, or another process took it: this one sends and records nothing more."""
 
 
 class SourceMisconfigured(SourceError):

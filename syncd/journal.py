@@ -275,6 +275,25 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to be the one writer of a source, for a while.
+
+    Attributes:
+        owner: the process that has it, in words.
+        since, until: Unix seconds.
+        epoch: grows by one with each acquisition of the source, whoever makes it.
+        former: the owner that let its lease run out without giving it back; None if there was none.
+    """
+
+    source: str
+    owner: str
+    since: float
+    until: float
+    epoch: int
+    former: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """Deletions, or updates, that wait for a person.
 

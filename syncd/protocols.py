@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from syncd.decision import Orders
-from syncd.journal import Entry, Hold, Standing
+from syncd.journal import Entry, Hold, Lease, Standing
 from syncd.model import Doubt, Page, Receipt, Record, RemotePage, Report, Unlisted
 
 T = TypeVar("T")
@@ -45,7 +45,11 @@ class Target(Protocol):
 class StateStore(Protocol):
     """What is remembered between runs. Plain blocking code; every write is one transaction.
 
-    All times are Unix seconds. All methods raise StateStoreError and nothing else.
+    All times are Unix seconds. All methods raise StateStoreError, and nothing else but what they name.
+
+    Where several processes may write, one lease a source says which of them does. A write that names the
+    epoch of its lease checks it in its own transaction; None is for a store that an operating-system lock
+    keeps to one process.
     """
 
     def records(self, source: str) -> dict[str, Record]:
@@ -97,16 +101,49 @@ class StateStore(Protocol):
         """external_id → digest of what Intercom answered to the last acknowledged write."""
         ...
 
-    def start(self, source: str, *, trigger: str, at: float) -> int:
-        """Open a run and return its number."""
+    def acquire(self, source: str, *, owner: str, until: float, at: float) -> Lease:
+        """Take the lease of a source that is free, or whose lease has run out.
+
+        A lease that was not given back is taken over: the owner may have died or be asleep in the middle
+        of a request, so each row with a request under way becomes ambiguous, stamped `at`, once; and its
+        runs that never ended are closed as failed.
+        A store that several machines share goes by its own clock, from which it counts `until - at`.
+
+        Raises:
+            SourceBusy: somebody else has it; the message names the holder.
+        """
         ...
 
-    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> frozenset[str]:
+    def renew(self, lease: Lease, *, until: float, at: float) -> Lease:
+        """Keep a lease until a later moment. One that ran out, and that nobody took, is renewed as well.
+
+        Raises:
+            LeaseLost: somebody else took it.
+        """
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give a lease back, so that the next one need not wait; fine if it is lost already."""
+        ...
+
+    def start(self, source: str, *, trigger: str, at: float, epoch: int | None = None) -> int:
+        """Open a run and return its number.
+
+        Raises:
+            LeaseLost: the source's lease has another epoch.
+        """
+        ...
+
+    def write(
+        self, source: str, run: int, entries: Sequence[Entry], *, at: float, epoch: int | None = None
+    ) -> frozenset[str]:
         """Make the entries true, all or none; return the external ids whose intent was refused.
 
         An `Intent` or a `Deleting` is refused, and nothing of it is applied, if a person decided otherwise
         meanwhile (the page was taken down, the source frozen, the approval taken back), or if the item that
         was missing is there again. What was refused must not be sent.
+
+        Raises LeaseLost as `start` does.
         """
         ...
 
@@ -120,8 +157,12 @@ class StateStore(Protocol):
         holds: Sequence[Hold],
         revision: str | None,
         at: float,
+        epoch: int | None = None,
     ) -> None:
-        """Close the run: its report, what is remembered of the source, and the holds as they stand now."""
+        """Close the run: its report, what is remembered of the source, and the holds as they stand now.
+
+        Raises LeaseLost as `start` does.
+        """
         ...
 
 

@@ -108,6 +108,8 @@ class Run:
     Attributes:
         keep: runs the store's blocking calls; crawl: runs the snapshot's.
         concurrency: changes carried out at once.
+        fence: called right before each write is sent; raises LeaseLost once this run may send no more.
+        epoch: of the lease that the run goes on under; None where an operating-system lock does its work.
         trigger: what started it: manual, cron, schedule, webhook.
         full: look at every item and compare with what Intercom holds.
         stop: set when the run should end early and orderly.
@@ -119,6 +121,8 @@ class Run:
     renderer: Renderer
     clock: Clock
     concurrency: int = 16
+    fence: Callable[[], None] = lambda: None
+    epoch: int | None = None
     trigger: str = "manual"
     full: bool = False
     stop: asyncio.Event = field(default_factory=asyncio.Event)

@@ -21,7 +21,7 @@ from syncd.commits import Journal
 from syncd.connector import Snapshot
 from syncd.decision import Question
 from syncd.digest import set_digest
-from syncd.errors import SourceError, SourceUnavailable
+from syncd.errors import LeaseLost, SourceError, SourceUnavailable
 from syncd.guards import Candidate
 from syncd.journal import Absent, Entry, Forgotten, Ground, Hold, Returned
 from syncd.model import Record, RecordState, Unlisted
@@ -38,10 +38,12 @@ async def sync_source(source: Source, run: Run) -> Outcome:
     """Make the import source equal to the origin, as far as it may and can.
 
     A SourceError is part of the outcome. A FatalError, and what nobody foresaw, is raised after the run
-    was closed.
+    was closed; LeaseLost, if the lease was lost before there was a run.
     """
     attempt = await _attempt(source, run)
-    number = await run.keep(run.store.start, source.name, trigger=run.trigger, at=run.clock.now())
+    number = await run.keep(
+        run.store.start, source.name, trigger=run.trigger, at=run.clock.now(), epoch=run.epoch
+    )
     run.progress.begun(source.name, number)
     try:
         async with opened(source.connector, run.crawl) as snapshot:
@@ -52,17 +54,7 @@ async def sync_source(source: Source, run: Run) -> Outcome:
         attempt.error = error
         raise
     finally:
-        outcome = sum_up(source.name, attempt, requests=source.requests(), now_s=run.clock.monotonic())
-        await run.keep(
-            run.store.finish,
-            source.name,
-            number,
-            report=outcome.report,
-            standing=attempt.standing,
-            holds=[hold for hold in (attempt.hold, attempt.rewrite) if hold is not None],
-            revision=attempt.revision,
-            at=run.clock.now(),
-        )
+        outcome = await _finish(source, run, attempt, number)
     return outcome
 
 
@@ -77,6 +69,27 @@ async def plan_source(source: Source, run: Run) -> Outcome:
         attempt.error = error
     outcome = sum_up(source.name, attempt, requests=source.requests(), now_s=run.clock.monotonic())
     return replace(outcome, operations=tuple(operations))
+
+
+async def _finish(source: Source, run: Run, attempt: Attempt, number: int) -> Outcome:
+    outcome = sum_up(source.name, attempt, requests=source.requests(), now_s=run.clock.monotonic())
+    try:
+        await run.keep(
+            run.store.finish,
+            source.name,
+            number,
+            report=outcome.report,
+            standing=attempt.standing,
+            holds=[hold for hold in (attempt.hold, attempt.rewrite) if hold is not None],
+            revision=attempt.revision,
+            at=run.clock.now(),
+            epoch=run.epoch,
+        )
+    except LeaseLost as error:
+        # Whoever has the lease now closed this run, and knows more of the source than it does.
+        attempt.error = attempt.error or error
+        return sum_up(source.name, attempt, requests=source.requests(), now_s=run.clock.monotonic())
+    return outcome
 
 
 async def _until_stopped(run: Run, attempt: Attempt, work: Coroutine[object, object, None]) -> None:
@@ -124,13 +137,14 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
         )
         return connection.target
 
-    journal = Journal(run.store, run.keep, run.clock, source.name, number)
+    journal = Journal(run.store, run.keep, run.clock, source.name, number, epoch=run.epoch)
     applier = Applier(
         target=connect,
         journal=journal,
         rules=source.rules_key,
         concurrency=run.concurrency,
         on_done=lambda external_id: run.progress.done(source.name, external_id),
+        fence=run.fence,
     )
     attempt.tally = applier.tally
     records = await run.keep(run.store.records, source.name)

@@ -19,6 +19,7 @@ FLOW = {
     "syncd.changes",
     "syncd.commits",
     "syncd.protocols",
+    "syncd.lease",
     "syncd.linking",
     "syncd.names",
     "syncd.outcome",

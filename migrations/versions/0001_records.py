@@ -160,6 +160,7 @@ def upgrade() -> None:
         "leases",
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("owner", sa.Text, nullable=False),
+        sa.Column("since", sa.Double, nullable=False),
         sa.Column("until", sa.Double, nullable=False),
         sa.Column("epoch", sa.Integer, nullable=False),
     )

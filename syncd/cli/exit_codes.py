@@ -46,8 +46,8 @@ STATE = 8
 INTERRUPTED = 130
 TERMINATED = 143
 
-_GRAVEST_FIRST = (UNEXPECTED, USAGE, BUSY, STATE, CREDENTIALS, SOURCE, HELD, PARTIAL)
-"""If several apply: the first of 8, 5, 6, 7, 3; what stands before these ends a command by itself."""
+_GRAVEST_FIRST = (UNEXPECTED, USAGE, STATE, CREDENTIALS, SOURCE, HELD, PARTIAL, BUSY)
+"""If several apply: the first of 8, 5, 6, 7, 3, 4. A source that another process holds is in good hands."""
 
 
 def of_error(error: BaseException) -> int:

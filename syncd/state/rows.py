@@ -339,6 +339,16 @@ def _refuses(
     )
 
 
+def unsettled(row: Row, *, at: float) -> Row:
+    """The row as a takeover leaves it: a request under way is ambiguous from now on, and stamped once."""
+    return row._replace(in_flight=False, ambiguous_at=at) if row.in_flight else row
+
+
+def abandoned(former: str, owner: str) -> str:
+    """What is noted of a run whose process let its lease run out, and another one took it."""
+    return f"abandoned: the lease of {former} ran out, and {owner} took over"
+
+
 def storable(text: str) -> str:
     """Return text that UTF-8 can hold: lone surrogates, which file names can contain, become escapes."""
     try:

@@ -17,9 +17,9 @@ from sqlalchemy.dialects import sqlite
 
 from syncd.decision import NONE, Decision, Order, Orders, Question
 from syncd.errors import StateStoreError
-from syncd.journal import Entry, Hold, Standing
+from syncd.journal import Entry, Hold, Lease, Standing
 from syncd.model import Doubt, Record, RecordState, Report, Unlisted
-from syncd.state import migrate
+from syncd.state import leases, migrate
 from syncd.state.database import BUSY_TIMEOUT_S, Database, MemoryCopy, ReadOnlyFile, WritableFile, sqlite_path
 from syncd.state.faults import explained
 from syncd.state.rows import Row, asks, fold, storable
@@ -269,17 +269,46 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
     # -- what a run writes down -----------------------------------------------------------------------
 
-    def start(self, source: str, *, trigger: str, at: float) -> int:
-        """Open a run and return its number."""
-        query = insert(runs).values(source=source, trigger=trigger, started=at).returning(runs.c.number)
-        number: int = self._database.write(lambda connection: connection.execute(query).scalar_one())
-        return number
+    def acquire(self, source: str, *, owner: str, until: float, at: float) -> Lease:
+        """Take the lease of a source that is free, or whose lease has run out; see StateStore."""
+        return self._database.write(
+            lambda connection: leases.acquire(connection, source, owner=storable(owner), until=until, at=at)
+        )
 
-    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> frozenset[str]:
-        """Make the entries true, all or none; return the external ids whose intent was refused."""
+    def renew(self, lease: Lease, *, until: float, at: float) -> Lease:
+        """Keep a lease until a later moment; see StateStore."""
+        return self._database.write(lambda connection: leases.renew(connection, lease, until=until))
+
+    def release(self, lease: Lease) -> None:
+        """Give a lease back; fine if it is lost already."""
+        self._database.write(lambda connection: leases.release(connection, lease))
+
+    def start(self, source: str, *, trigger: str, at: float, epoch: int | None = None) -> int:
+        """Open a run and return its number. Raises LeaseLost for an epoch that is over."""
+        query = insert(runs).values(source=source, trigger=trigger, started=at).returning(runs.c.number)
+
+        def work(connection: Connection) -> int:
+            leases.check(connection, source, epoch)
+            number: int = connection.execute(query).scalar_one()
+            return number
+
+        return self._database.write(work)
+
+    def write(
+        self, source: str, run: int, entries: Sequence[Entry], *, at: float, epoch: int | None = None
+    ) -> frozenset[str]:
+        """Make the entries true, all or none; return the external ids whose intent was refused.
+
+        Raises LeaseLost for an epoch that is over.
+        """
         if not entries:
             return frozenset()
-        return self._database.write(lambda connection: _post(connection, source, run, entries, at))
+
+        def work(connection: Connection) -> frozenset[str]:
+            leases.check(connection, source, epoch)
+            return _post(connection, source, run, entries, at, epoch or 0)
+
+        return self._database.write(work)
 
     def finish(
         self,
@@ -291,8 +320,11 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         holds: Sequence[Hold],
         revision: str | None,
         at: float,
+        epoch: int | None = None,
     ) -> None:
         """Close the run: its report, what is remembered of the source, and the holds as they stand now.
+
+        Raises LeaseLost for an epoch that is over.
 
         An approval that was given, or taken back, after this store last read the hold counts, if the hold
         stays open: the run could not have known of it. After any decision that the run could not have known
@@ -301,6 +333,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         left = {hold.question: hold for hold in holds}
 
         def work(connection: Connection) -> None:
+            leases.check(connection, source, epoch)
             closed = connection.execute(
                 update(runs)
                 .where(runs.c.number == run, runs.c.source == source)
@@ -458,7 +491,7 @@ def _decisions(connection: Connection, source: str) -> int:
 
 
 def _post(
-    connection: Connection, source: str, run: int, entries: Sequence[Entry], at: float
+    connection: Connection, source: str, run: int, entries: Sequence[Entry], at: float, epoch: int
 ) -> frozenset[str]:
     named = {storable(entry.external_id) for entry in entries}
     before: dict[str, Row] = {}
@@ -471,7 +504,8 @@ def _post(
         held = _holds(connection, source).get(Question.DELETES)
         approved_until = held.approved_until if held is not None else None
     changes = fold(before, entries, at=at, orders=orders, approved_until=approved_until)
-    _upsert(connection, records, [{"source": source, **row._asdict()} for row in changes.rows.values()])
+    written = [{"source": source, **row._asdict(), "epoch": epoch} for row in changes.rows.values()]
+    _upsert(connection, records, written)
     for chunk in _chunks(changes.dropped):
         connection.execute(_NO_ROWS, {"of": source, "named": chunk})
     for table, told in ((links, changes.links), (aliases, changes.aliases)):

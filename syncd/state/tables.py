@@ -199,6 +199,7 @@ leases = Table(
     metadata,
     Column("source", Text, primary_key=True),
     Column("owner", Text, nullable=False),
+    Column("since", Double, nullable=False),
     Column("until", Double, nullable=False),
     Column("epoch", Integer, nullable=False),
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from syncd.decision import Approve, Decision, Freeze, Orders, Question, Reject, Release, Restore, TakeDown
-from syncd.errors import ConfigError, StateStoreError
+from syncd.errors import ConfigError, LeaseLost, SourceBusy, StateStoreError
 from syncd.journal import (
     Absent,
     Deleted,
@@ -21,6 +21,7 @@ from syncd.journal import (
     Ground,
     Hold,
     Intent,
+    Lease,
     Noted,
     Returned,
     Sent,
@@ -32,7 +33,7 @@ from syncd.journal import (
 )
 from syncd.model import Action, Doubt, Record, RecordState, Report, Result, Unlisted
 from syncd.protocols import StateStore
-from syncd.state.rows import Outcome, Row, fold, storable
+from syncd.state.rows import Outcome, Row, abandoned, fold, storable, unsettled
 from syncd.state.rulings import rule
 
 
@@ -55,6 +56,7 @@ class MemoryStateStore:
         rows: by source, then external_id; tombstones included.
         outcomes: the audit trail, as (run, source, line).
         runs: by number.
+        leases: by source; one that was given back has `until` 0.
         writes: transactions made so far.
     """
 
@@ -67,6 +69,7 @@ class MemoryStateStore:
         self._aliases: dict[str, dict[str, list[str]]] = {}
         self.left_out: dict[str, dict[str, str]] = {}
         self._standings: dict[str, Standing] = {}
+        self.leases: dict[str, Lease] = {}
         self._holds: dict[str, dict[Question, Hold]] = {}
         self._orders: dict[str, Orders] = {}
         self._approvals: dict[tuple[str, Question], tuple[object, ...]] = {}
@@ -134,15 +137,49 @@ class MemoryStateStore:
         self.writes += 1
         self.left_out[source] = {storable(entry.scope): storable(entry.reason) for entry in reversed(entries)}
 
-    def start(self, source: str, *, trigger: str, at: float) -> int:
+    def acquire(self, source: str, *, owner: str, until: float, at: float) -> Lease:
+        known = self.leases.get(source)
+        if known is not None and known.until > at:
+            raise SourceBusy(f"{source} is in use by {known.owner} until {known.until}")
+        self.writes += 1
+        former = known.owner if known is not None and known.until > 0 else None
+        if former is not None:
+            rows = self.rows.get(source, {})
+            rows.update({key: unsettled(row, at=at) for key, row in rows.items()})
+            for run in self.runs.values():
+                if run.source == source and run.finished is None:
+                    run.finished = at
+                    run.report = Report(name=source, result=Result.FAILED, error=abandoned(former, owner))
+        epoch = known.epoch + 1 if known is not None else 1
+        lease = Lease(source=source, owner=owner, since=at, until=until, epoch=epoch, former=former)
+        self.leases[source] = lease
+        return lease
+
+    def renew(self, lease: Lease, *, until: float, at: float) -> Lease:
+        self._check(lease.source, lease.epoch)
+        self.writes += 1
+        self.leases[lease.source] = replace(lease, until=until)
+        return self.leases[lease.source]
+
+    def release(self, lease: Lease) -> None:
+        known = self.leases.get(lease.source)
+        if known is not None and known.epoch == lease.epoch:
+            self.writes += 1
+            self.leases[lease.source] = replace(known, until=0.0)
+
+    def start(self, source: str, *, trigger: str, at: float, epoch: int | None = None) -> int:
+        self._check(source, epoch)
         self.writes += 1
         number = len(self.runs) + 1
         self.runs[number] = Run(source, trigger, at)
         return number
 
-    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> frozenset[str]:
+    def write(
+        self, source: str, run: int, entries: Sequence[Entry], *, at: float, epoch: int | None = None
+    ) -> frozenset[str]:
         if not entries:
             return frozenset()
+        self._check(source, epoch)
         rows = self.rows.setdefault(source, {})
         held = self._holds.get(source, {}).get(Question.DELETES)
         changes = fold(
@@ -173,7 +210,9 @@ class MemoryStateStore:
         holds: Sequence[Hold],
         revision: str | None,
         at: float,
+        epoch: int | None = None,
     ) -> None:
+        self._check(source, epoch)
         done = self.runs.get(run)
         if done is None or done.source != source:
             raise StateStoreError(f"run {run} of {source} is not known")
@@ -202,6 +241,11 @@ class MemoryStateStore:
         self._standings[source] = replace(standing, revision=None, decisions=standing.decisions + 1)
         self.outcomes.append((0, source, ruling.outcome))
         return ruling.hold
+
+    def _check(self, source: str, epoch: int | None) -> None:
+        known = self.leases.get(source)
+        if epoch is not None and (known is None or known.epoch != epoch):
+            raise LeaseLost(f"{source} was taken over by {known.owner if known is not None else 'nobody'}")
 
     def _present(self, source: str) -> dict[str, Row]:
         rows = self.rows.get(source, {})
@@ -337,6 +381,9 @@ class StateStoreContract:
         hold = self.decide(store, Approve(question=Question.DELETES, count=count, until=until, by="ada"))
         assert hold is not None
         return hold
+
+    def wait(self, store: StateStore, seconds: float) -> None:
+        """Let time pass for the leases of a store that goes by a clock of its own."""
 
     def post(self, store: StateStore, *entries: Entry, at: float = 10.0) -> int:
         """Write the entries in a run of their own, and return its number."""
@@ -812,7 +859,14 @@ class StateStoreContract:
     )
 
     def finish(
-        self, store: StateStore, run: int, *, hold: Hold | None = None, at: float = 20.0, decisions: int = 0
+        self,
+        store: StateStore,
+        run: int,
+        *,
+        hold: Hold | None = None,
+        at: float = 20.0,
+        decisions: int = 0,
+        epoch: int | None = None,
     ) -> None:
         """Close a run of source "s" that knew of so many decisions."""
         store.finish(
@@ -823,6 +877,7 @@ class StateStoreContract:
             holds=[] if hold is None else [hold],
             revision="r9",
             at=at,
+            epoch=epoch,
         )
 
     def test_runs_have_numbers_that_grow(self, store: StateStore) -> None:

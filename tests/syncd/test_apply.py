@@ -16,6 +16,7 @@ from syncd.errors import (
     CredentialsRefused,
     EmptyPage,
     ItemError,
+    LeaseLost,
     PageRejected,
     PageUncertain,
     RenderError,
@@ -51,12 +52,14 @@ class Gated(MemoryStateStore):
         self.groups: list[list[Entry]] = []
         self.error: Exception | None = None
 
-    def write(self, source: str, run: int, entries: Sequence[Entry], *, at: float) -> frozenset[str]:
+    def write(
+        self, source: str, run: int, entries: Sequence[Entry], *, at: float, epoch: int | None = None
+    ) -> frozenset[str]:
         assert self.gate.wait(10)
         if self.error is not None:
             raise self.error
         self.groups.append(list(entries))
-        return super().write(source, run, entries, at=at)
+        return super().write(source, run, entries, at=at, epoch=epoch)
 
 
 class Bench:
@@ -420,3 +423,33 @@ async def test_a_commit_right_after_another_waits_for_more(lane: ThreadLane) -> 
     await journal.write(Intent(external_id="b.md", content_hash="h"))
 
     assert (first, slept) == ([], [LULL_S])
+
+
+async def test_fence_stands_before_each_write(bench: Bench) -> None:
+    """Once the lease is in doubt nothing is sent any more; what was intended stays pending."""
+    lost = False
+
+    def fence() -> None:
+        if lost:
+            raise LeaseLost("it ran out")
+
+    applier = Applier(
+        target=bench._connect,
+        journal=bench.journal,
+        rules="rules",
+        concurrency=1,
+        on_done=bench.done.append,
+        fence=fence,
+    )
+    await applier.apply(upsert("a"))
+    await applier.drain()
+    lost = True
+    await applier.apply(upsert("b"))
+    with pytest.raises(LeaseLost):
+        await applier.drain()
+
+    assert [name for _, name in bench.target.calls] == ["a"]
+    assert {key: record.state for key, record in bench.store.records("s").items()} == {
+        "a": "live",
+        "b": "pending",
+    }
