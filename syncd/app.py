@@ -154,6 +154,8 @@ def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> S
         image_hosts=settings.rendering.image_hosts,
         private_hosts=Rules().private_hosts + settings.rendering.private_hosts,
         drafts=settings.rendering.drafts,
+        secrets=settings.rendering.secrets,
+        allowed_secrets=settings.rendering.allowed_secrets,
         source_limit_bytes=settings.limits.max_source,
         html_limit_bytes=settings.limits.max_html,
     )

@@ -202,6 +202,16 @@ class Rendering(Section):
     drafts: bool = Field(
         default=False, description="true: publish documents whose front matter calls them a draft."
     )
+    secrets: Literal["withhold", "warn", "off"] = Field(
+        default="withhold",
+        description="A page that seems to hold a key, a token or a password. withhold: not sent, its last "
+        "version stays; warn: sent, and told of in `syncd pages --skipped`; off: not looked for.",
+    )
+    allowed_secrets: tuple[str, ...] = Field(
+        default=(),
+        description="What is no secret: fingerprints (sha256:…) as a message tells them, or external ids of "
+        "pages that may hold any.",
+    )
 
 
 class Common(Section):
