@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from syncd.guards import Candidate
-from syncd.model import Item, Record, RecordState, Unlisted
+from syncd.model import Item, Record, RecordState, RemotePage, Unlisted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +29,23 @@ class Listing:
 
 class Task(NamedTuple):
     """One item that has to be read and rendered, and why: new, changed, pending, rules, links, drift,
-    full."""
+    full.
+
+    Attributes:
+        remote: the page that Intercom was found to have for an item without a record.
+    """
 
     item: Item
     reason: str
     record: Record | None
+    remote: RemotePage | None = None
+
+    @property
+    def page_id(self) -> str | None:
+        """Intercom's id of the item's page, as far as it is known."""
+        if self.record is not None:
+            return self.record.page_id
+        return None if self.remote is None else self.remote.page_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +105,7 @@ def make_plan(
     min_absence_s: float,
     removed: Collection[str] = (),
     drifted: Collection[str] = (),
+    remote: Mapping[str, RemotePage] | None = None,
     full: bool = False,
 ) -> Plan:
     """Compare what is there with what was delivered.
@@ -104,6 +117,7 @@ def make_plan(
         min_absence_s: seconds that must lie between the first and the last of those listings.
         removed: external ids that the origin itself says were removed: gone without confirmation.
         drifted: external ids whose page is not in Intercom as it was acknowledged.
+        remote: external_id → page that Intercom was found to have for an item without a record.
         full: look at every item, whatever its version.
     """
     tasks: list[Task] = []
@@ -114,7 +128,7 @@ def make_plan(
     for external_id, item in listing.items.items():
         record = records.get(external_id)
         if record is None:
-            tasks.append(Task(item, "new", None))
+            tasks.append(Task(item, "new", None, remote.get(external_id) if remote else None))
             continue
         if record.absences:
             returned.append(external_id)

@@ -24,10 +24,10 @@ from tests.builders import hold
 
 def outcome_of(**values: object) -> Outcome:
     """The outcome of an attempt that never came to look at its origin."""
-    attempt = Attempt(began_s=10.0, standing=Standing(listed=3), hold=None)
+    attempt = Attempt(name="s", began_s=10.0, standing=Standing(listed=3), hold=None)
     for name, value in values.items():
         setattr(attempt, name, value)
-    return sum_up("s", attempt, requests=7, now_s=12.5)
+    return sum_up(attempt, requests=7, now_s=12.5)
 
 
 def test_settled_run_counts_what_the_last_listing_named() -> None:
