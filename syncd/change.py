@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from syncd.errors import EmptyPage, PageError, PageWithheld
-from syncd.model import Action, Page, RecordState, RemotePage
+from syncd.model import Action, Page, RecordState
 from syncd.plan import Task
 
 
@@ -13,8 +13,7 @@ from syncd.plan import Task
 class Upsert:
     """A page that has to be sent: it is new, or what would be sent differs from what was acknowledged.
 
-    Attributes:
-        there: the page that Intercom has, if it is just this one: then nothing needs to be sent.
+    `text_chars`: characters of visible text.
     """
 
     task: Task
@@ -23,17 +22,15 @@ class Upsert:
     content_hash: str
     source_hash: str
     links: tuple[tuple[str, str | None], ...]
+    text_chars: int = 0
     aliases: tuple[str, ...] | None = None
     warnings: tuple[str, ...] = ()
-    there: RemotePage | None = None
 
     @property
     def action(self) -> Action:
         """Whether Intercom is thought to have a page already."""
-        if self.there is not None:
-            return Action.ADOPT
         record = self.task.record
-        if self.task.page_id is None or (record is not None and record.state == RecordState.DELETING):
+        if record is None or record.page_id is None or record.state == RecordState.DELETING:
             return Action.CREATE
         return Action.UPDATE
 
@@ -42,13 +39,14 @@ class Upsert:
 class Same:
     """A page that came out as it was acknowledged.
 
-    `links` and `warnings` are None if it did not have to be rendered.
+    `links`, `text_chars` and `warnings` are None if it did not have to be rendered.
     """
 
     task: Task
     version: str
     source_hash: str
     links: tuple[tuple[str, str | None], ...] | None
+    text_chars: int | None = None
     aliases: tuple[str, ...] | None = None
     warnings: tuple[str, ...] | None = None
 
@@ -70,14 +68,11 @@ class Failure:
     @property
     def withdraws(self) -> bool:
         """Whether the document says that what is published must go."""
-        # A page without a row was found in this run: it goes with the next one, like any other.
-        return isinstance(self.error, PageWithheld) and self._is_published and self.task.record is not None
+        return isinstance(self.error, PageWithheld) and self._is_published
 
     @property
     def _is_published(self) -> bool:
-        if self.task.record is None:
-            return self.task.remote is not None
-        return self.task.record.may_be_published
+        return self.task.record is not None and self.task.record.may_be_published
 
 
 Change = Upsert | Same | Failure
@@ -89,7 +84,6 @@ class Tally:
 
     created: int = 0
     updated: int = 0
-    adopted: int = 0
     same: int = 0
     deleted: int = 0
     failed: int = 0
@@ -97,6 +91,7 @@ class Tally:
     warned: int = 0
     unlinked: int = 0
     refused: int = 0
+    taken_down: int = 0
     errors: list[tuple[str, str]] = field(default_factory=list)
 
     def foresee(self, change: Change) -> None:
@@ -124,8 +119,6 @@ class Tally:
         """Count a page that Intercom confirmed."""
         if action is Action.CREATE:
             self.created += 1
-        elif action is Action.ADOPT:
-            self.adopted += 1
         else:
             self.updated += 1
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 
 from syncd.model import Document, Page
+
+_TAG = re.compile("<[^>]*>")
 
 
 def content_hash(page: Page) -> str:
@@ -19,6 +22,11 @@ def content_hash(page: Page) -> str:
         flags = page.availability
         parts.append([flags.ai_agent, flags.ai_copilot, flags.ai_sales_agent])
     return _sha256(parts)
+
+
+def text_chars(html: str) -> int:
+    """Count the characters of visible text in a sanitised fragment; white space in a row counts as one."""
+    return len(" ".join(_TAG.sub(" ", html).split()))
 
 
 def source_hash(document: Document, url: str | None) -> str:

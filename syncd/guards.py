@@ -15,6 +15,8 @@ from syncd.digest import set_digest
 from syncd.journal import Ground, Hold, Standing
 
 APPROVAL_LIFE_S = 24 * 3600.0
+ALARM_AFTER_S = 24 * 3600.0
+"""A hold that waits for longer is forgotten by somebody."""
 
 
 class Candidate(NamedTuple):

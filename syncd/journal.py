@@ -41,6 +41,7 @@ class Sent:
         warnings: what a person should know of the rendering, one sentence each.
         reason: why it was sent: new, changed, links, rules, pending, full.
         hash_before: what was acknowledged before; None for a page that is new.
+        text_chars: characters of visible text; None keeps what is known.
         settled_before: no request that was begun before this moment, in Unix seconds, could still be
             applied after this one; None if that is not known.
     """
@@ -60,6 +61,7 @@ class Sent:
     action: Action
     reason: str
     hash_before: str | None
+    text_chars: int | None = None
     settled_before: float | None = None
 
 
@@ -68,7 +70,7 @@ class Unchanged:
     """It came out as acknowledged, or was made of the same document: only what is new of it is noted.
 
     Attributes:
-        links, aliases, warnings: None keeps what is known.
+        links, aliases, text_chars, warnings: None keeps what is known.
     """
 
     external_id: str
@@ -77,6 +79,7 @@ class Unchanged:
     rules: str
     links: tuple[tuple[str, str | None], ...] | None
     aliases: tuple[str, ...] | None = None
+    text_chars: int | None = None
     warnings: tuple[str, ...] | None = None
 
 
@@ -131,12 +134,10 @@ class Verified:
     Attributes:
         settled_before: no request that was begun before this moment, in Unix seconds, can be applied any
             more; a doubt from before then ends.
-        page_id: of the page that shows it; None keeps what is known.
     """
 
     external_id: str
     settled_before: float
-    page_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +260,8 @@ class Standing:
         drifted: pages that were not as they had been sent then, and were left so.
         decisions: how often a person decided something; kept by the store, and told to a run, so that
             one that did not know of the newest decision is not taken for a run that left nothing open.
+        unchanged, skipped, notices: of the last complete run, what a next one would say again if nothing
+            changed; the notices one a line.
     """
 
     import_source_id: int | None = None
@@ -274,6 +277,9 @@ class Standing:
     verified_at: float | None = None
     drifted: int = 0
     decisions: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    notices: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

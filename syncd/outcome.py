@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from syncd.change import Tally
-from syncd.decision import Orders
-from syncd.drift import Settlement
+from syncd.decision import NONE, Orders, Question
 from syncd.journal import Hold, Standing
-from syncd.model import Doubt, Report, Result
+from syncd.model import Report, Result
 from syncd.plan import Listing, Plan
 from syncd.survey import Survey
 
@@ -24,23 +23,18 @@ class Attempt:
         standing, hold, rewrite: what will be remembered, the deletions and the updates that are held; a run
             that ends early leaves them as far as it came.
         orders: what people ordered before it began.
-        doubts: rows of which it was not sure what Intercom shows.
-        settlement: what was found out about that.
         settled: the origin said that nothing changed.
         stopped: it was asked to stop before the end.
     """
 
-    name: str
     began_s: float
     standing: Standing
     hold: Hold | None
     rewrite: Hold | None = None
-    orders: Orders = field(default_factory=Orders)
+    orders: Orders = NONE
     revision: str | None = None
     survey: Survey | None = None
     tally: Tally = field(default_factory=Tally)
-    doubts: Sequence[Doubt] = ()
-    settlement: Settlement = field(default_factory=Settlement)
     settled: bool = False
     stopped: bool = False
     error: BaseException | None = None
@@ -69,32 +63,40 @@ class Outcome:
     report: Report
     failures: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
-    hold: Hold | None = None
+    holds: tuple[Hold, ...] = ()
     error: BaseException | None = None
     operations: tuple[Operation, ...] = ()
 
 
-def sum_up(attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
+def sum_up(name: str, attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
     """Make the outcome of an attempt that has ended, at `now_s` on the monotonic clock."""
-    name = attempt.name
     seconds = round(now_s - attempt.began_s, 3)
     if attempt.settled:
-        listed = attempt.standing.listed or 0
-        report = Report(name=name, listed=listed, unchanged=listed, requests=requests, seconds=seconds)
-        return Outcome(report=report)
+        standing = attempt.standing
+        report = Report(
+            name=name,
+            listed=standing.listed or 0,
+            unchanged=standing.unchanged,
+            skipped=standing.skipped,
+            requests=requests,
+            seconds=seconds,
+        )
+        return Outcome(report=report, notices=tuple((standing.notices or "").splitlines()))
     survey, tally = attempt.survey, attempt.tally
     listing = survey.listing if survey is not None else Listing()
     plan = survey.plan if survey is not None else Plan()
-    held = _held(attempt)
+    holds = _held(attempt)
+    held = sum(hold.count for hold in holds)
+    frozen = _frozen(name, attempt.orders)
     failed = tally.failed + len(plan.parked) + len(listing.clashes)
-    notices = (*_notices(listing, plan, tally), *_drift_notices(attempt))
+    notices = (*_notices(listing, plan, tally), *frozen)
     error = _error(attempt)
     unseen = listing.broken is not None or any(not unlisted.skipped for unlisted in listing.unlisted)
     if error is not None:
         result = Result.FAILED
-    elif held:
+    elif held or frozen:
         result = Result.HELD
-    elif failed or unseen or attempt.settlement.left:
+    elif failed or unseen:
         result = Result.PARTIAL
     else:
         result = Result.OK
@@ -102,16 +104,16 @@ def sum_up(attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
         name=name,
         result=result,
         error=error or (notices[0] if unseen else None),
+        error_kind=_error_kind(attempt),
         listed=len(listing.items) + len(listing.clashes),
         created=tally.created,
         updated=tally.updated,
-        unchanged=plan.unchanged + tally.same + tally.adopted,
-        deleted=tally.deleted,
+        unchanged=plan.unchanged + tally.same,
+        deleted=tally.deleted + tally.taken_down,
         held=held,
         failed=failed,
-        skipped=sum(unlisted.skipped for unlisted in listing.unlisted) + plan.skipped + tally.skipped,
-        missing=max(0, len(plan.missing) - tally.deleted - held),
-        drifted=len(attempt.settlement.left),
+        skipped=_skipped(listing, plan, tally),
+        missing=max(0, len(plan.missing) - tally.deleted - _count(holds, Question.DELETES)),
         requests=requests,
         seconds=seconds,
     )
@@ -119,44 +121,44 @@ def sum_up(attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
         report=report,
         failures=tuple(tally.errors) + tuple(listing.clashes.items()),
         notices=notices,
-        hold=attempt.hold if held else None,
+        holds=holds,
         error=attempt.error,
     )
 
 
-def _held(attempt: Attempt) -> int:
-    """Pages that wait for a person; none once an approval lets them go."""
-    if attempt.hold is None or (attempt.survey is not None and attempt.survey.verdict.deletes):
-        return 0
-    return attempt.hold.count
+def _skipped(listing: Listing, plan: Plan, tally: Tally) -> int:
+    """Items that were left out on purpose."""
+    unlisted = sum(unlisted.skipped for unlisted in listing.unlisted)
+    return unlisted + plan.skipped + plan.kept_out + tally.skipped
 
 
-def _drift_notices(attempt: Attempt) -> list[str]:
-    """What Intercom showed that was not expected."""
-    settlement, name = attempt.settlement, attempt.name
-    notices: list[str] = []
-    if attempt.tally.adopted:
-        notices.append(
-            f"{attempt.tally.adopted} page(s) were in Intercom already as they are, and taken over"
-        )
-    if settlement.resent:
-        notices.append(f"{len(settlement.resent)} page(s) were not in Intercom as they were sent: sent again")
-    if settlement.left:
-        kinds = Counter(drift.kind.value for drift in settlement.left)
-        told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-        notices.append(
-            f"{len(settlement.left)} page(s) are not in Intercom as they were sent ({told}): "
-            f"syncd verify {name} names them, and --repair sends them again"
-        )
-    if settlement.foreign:
-        named = ", ".join(repr(page.external_id) for page in settlement.foreign[:3])
-        more = ", …" if len(settlement.foreign) > 3 else ""
-        notices.append(
-            f"{len(settlement.foreign)} remote page(s) not in the source, left alone: {named}{more}"
-        )
-    if settlement.foreign and (settlement.left or settlement.resent):
-        notices.append("another syncd, or another program, appears to write to the import source")
-    return notices
+def lasting(standing: Standing, survey: Survey, tally: Tally) -> Standing:
+    """The standing with what the next run will say again, if nothing changes until then."""
+    left = _left_out(survey.listing, survey.plan, tally)
+    return replace(
+        standing,
+        unchanged=survey.plan.unchanged + tally.same + tally.created + tally.updated,
+        skipped=_skipped(survey.listing, survey.plan, tally),
+        notices="\n".join(" ".join(notice.splitlines()) for notice in left) or None,
+    )
+
+
+def _held(attempt: Attempt) -> tuple[Hold, ...]:
+    """What waits for a person; deletions no longer do once an approval lets them go."""
+    let_go = attempt.survey is not None and attempt.survey.verdict.deletes
+    open_ = (None if let_go else attempt.hold, attempt.rewrite)
+    return tuple(hold for hold in open_ if hold is not None)
+
+
+def _count(holds: Sequence[Hold], question: Question) -> int:
+    return sum(hold.count for hold in holds if hold.question is question)
+
+
+def _frozen(name: str, orders: Orders) -> tuple[str, ...]:
+    order = orders.frozen
+    if order is None:
+        return ()
+    return (f"on hold by {order.by}: {order.why}. Nothing is sent; to let it go on: syncd release {name}",)
 
 
 def _error(attempt: Attempt) -> str | None:
@@ -167,22 +169,23 @@ def _error(attempt: Attempt) -> str | None:
     return str(attempt.error) or type(attempt.error).__name__
 
 
+def _error_kind(attempt: Attempt) -> str | None:
+    if attempt.stopped:
+        return "Stopped"
+    return None if attempt.error is None else type(attempt.error).__name__
+
+
 def _notices(listing: Listing, plan: Plan, tally: Tally) -> list[str]:
     notices: list[str] = []
     if listing.broken is not None:
         notices.append(
             f"the listing broke off after {len(listing.items)} items: {listing.broken}; nothing is deleted"
         )
-    kept = Counter[str]()
     for unlisted in listing.unlisted:
         if not unlisted.skipped:
             where = unlisted.scope or "the source"
             notices.append(f"cannot read {where}: {unlisted.reason}; its pages are kept as they are")
-        else:
-            kept[unlisted.reason] += 1
-    notices.extend(f"left out {count} item(s): {reason}" for reason, count in kept.most_common())
-    if empty := plan.skipped + tally.skipped:
-        notices.append(f"left out {empty} page(s) without text or marked as drafts: syncd pages --skipped")
+    notices += _left_out(listing, plan, tally)
     if tally.warned:
         notices.append(f"{tally.warned} page(s) came with warnings: syncd pages --skipped")
     if tally.unlinked:
@@ -192,3 +195,14 @@ def _notices(listing: Listing, plan: Plan, tally: Tally) -> list[str]:
             f"{len(plan.parked)} page(s) stay in quarantine until they change: syncd pages --skipped"
         )
     return notices
+
+
+def _left_out(listing: Listing, plan: Plan, tally: Tally) -> list[str]:
+    """What is not published on purpose, and why."""
+    kept = Counter(unlisted.reason for unlisted in listing.unlisted if unlisted.skipped)
+    told = [f"left out {count} item(s): {reason}" for reason, count in kept.most_common()]
+    if empty := plan.skipped + tally.skipped:
+        told.append(f"left out {empty} page(s) without text or marked as drafts: syncd pages --skipped")
+    if plan.kept_out:
+        told.append(f"{plan.kept_out} page(s) are taken down and stay out: syncd pages --skipped")
+    return told

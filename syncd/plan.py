@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
+from syncd.decision import Order
 from syncd.guards import Candidate
-from syncd.model import Item, Record, RecordState, RemotePage, Unlisted
+from syncd.journal import Ground
+from syncd.model import Item, Record, RecordState, Unlisted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,23 +32,11 @@ class Listing:
 
 class Task(NamedTuple):
     """One item that has to be read and rendered, and why: new, changed, pending, rules, links, drift,
-    full.
-
-    Attributes:
-        remote: the page that Intercom was found to have for an item without a record.
-    """
+    full."""
 
     item: Item
     reason: str
     record: Record | None
-    remote: RemotePage | None = None
-
-    @property
-    def page_id(self) -> str | None:
-        """Intercom's id of the item's page, as far as it is known."""
-        if self.record is not None:
-            return self.record.page_id
-        return None if self.remote is None else self.remote.page_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +52,8 @@ class Plan:
         forgotten: external ids of rows that never were published and whose item is gone.
         missing: rows with a page in Intercom that a complete listing did not name.
         gone: those of `missing` whose absence is proved, by two listings or by the origin itself.
+        banned: rows with a page in Intercom that a person took down: they go, outside of every budget.
+        kept_out: how many items are not looked at, since a person took their page down.
         unseen: how many rows with a page in Intercom lie in a scope that could not be seen.
     """
 
@@ -72,6 +65,8 @@ class Plan:
     forgotten: tuple[str, ...] = ()
     missing: tuple[Candidate, ...] = ()
     gone: tuple[Candidate, ...] = ()
+    banned: tuple[Candidate, ...] = ()
+    kept_out: int = 0
     unseen: int = 0
 
 
@@ -105,7 +100,7 @@ def make_plan(
     min_absence_s: float,
     removed: Collection[str] = (),
     drifted: Collection[str] = (),
-    remote: Mapping[str, RemotePage] | None = None,
+    taken_down: Mapping[str, Order] = MappingProxyType({}),
     full: bool = False,
 ) -> Plan:
     """Compare what is there with what was delivered.
@@ -117,7 +112,7 @@ def make_plan(
         min_absence_s: seconds that must lie between the first and the last of those listings.
         removed: external ids that the origin itself says were removed: gone without confirmation.
         drifted: external ids whose page is not in Intercom as it was acknowledged.
-        remote: external_id → page that Intercom was found to have for an item without a record.
+        taken_down: what a person keeps out, whatever the listing says.
         full: look at every item, whatever its version.
     """
     tasks: list[Task] = []
@@ -126,9 +121,11 @@ def make_plan(
     unchanged = skipped = 0
     live, quarantined = RecordState.LIVE.value, RecordState.QUARANTINED.value
     for external_id, item in listing.items.items():
+        if external_id in taken_down:
+            continue
         record = records.get(external_id)
         if record is None:
-            tasks.append(Task(item, "new", None, remote.get(external_id) if remote else None))
+            tasks.append(Task(item, "new", None))
             continue
         if record.absences:
             returned.append(external_id)
@@ -149,7 +146,7 @@ def make_plan(
     hidden = [unlisted for unlisted in listing.unlisted if not unlisted.skipped]
     if listing.broken is None:
         for external_id, record in records.items():
-            if external_id in listing.items or external_id in listing.clashes:
+            if external_id in listing.items or external_id in listing.clashes or external_id in taken_down:
                 continue
             if any(scope.covers(external_id) for scope in hidden):
                 unseen += record.may_be_published
@@ -175,13 +172,32 @@ def make_plan(
         forgotten=tuple(forgotten),
         missing=tuple(missing),
         gone=tuple(gone),
+        banned=banned(records, taken_down),
+        kept_out=sum(external_id in listing.items for external_id in taken_down),
         unseen=unseen,
+    )
+
+
+def banned(records: Mapping[str, Record], taken_down: Mapping[str, Order]) -> tuple[Candidate, ...]:
+    """The rows that a person took down, and that are published, or may be."""
+    return tuple(
+        Candidate(
+            external_id,
+            records[external_id].page_id,
+            records[external_id].content_hash,
+            order.since,
+            f"taken down by {order.by}: {order.why}",
+            Ground.TAKEN_DOWN,
+        )
+        for external_id, order in taken_down.items()
+        if external_id in records and records[external_id].may_be_published
     )
 
 
 def with_links(plan: Plan, listing: Listing, records: Mapping[str, Record], linking: Collection[str]) -> Plan:
     """Add the unchanged pages whose links now lead elsewhere."""
     planned = {task.item.external_id for task in plan.tasks} | set(plan.parked)
+    planned |= {candidate.external_id for candidate in plan.banned}
     moved = [
         Task(listing.items[external_id], "links", records[external_id])
         for external_id in sorted(linking)

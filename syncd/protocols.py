@@ -101,6 +101,10 @@ class StateStore(Protocol):
         """external_id → digest of what Intercom answered to the last acknowledged write."""
         ...
 
+    def text_sizes(self, source: str) -> Mapping[str, int]:
+        """external_id → characters of visible text that were last acknowledged, where they were counted."""
+        ...
+
     def acquire(self, source: str, *, owner: str, until: float, at: float) -> Lease:
         """Take the lease of a source that is free, or whose lease has run out.
 

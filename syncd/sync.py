@@ -10,7 +10,7 @@ the threads. `sync_source` carries the changes out; `plan_source` walks the same
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -21,16 +21,15 @@ from syncd.commits import Journal
 from syncd.connector import Snapshot
 from syncd.decision import Question
 from syncd.digest import set_digest
-from syncd.drift import Settlement, due
 from syncd.errors import LeaseLost, SourceError, SourceUnavailable
 from syncd.guards import Candidate
 from syncd.journal import Absent, Entry, Forgotten, Ground, Hold, Returned
-from syncd.model import Unlisted
-from syncd.outcome import Attempt, Operation, Outcome, sum_up
-from syncd.plan import Plan
+from syncd.model import Record, RecordState, Unlisted
+from syncd.outcome import Attempt, Operation, Outcome, lasting, sum_up
+from syncd.plan import Plan, banned
 from syncd.protocols import Target
-from syncd.survey import Origin, Run, Source, Survey, judge_missing, list_origin, look, opened
-from syncd.verify import is_due, look_at_intercom
+from syncd.rewrite import Rewrite
+from syncd.survey import Run, Source, Survey, judge_missing, look, opened
 
 STOP_GRACE_S = 5.0
 """Seconds that requests under way get to finish once a run was asked to stop."""
@@ -48,8 +47,9 @@ async def sync_source(source: Source, run: Run) -> Outcome:
     )
     run.progress.begun(source.name, number)
     try:
-        async with opened(source.connector, run.crawl) as snapshot:
-            await _until_stopped(run, attempt, _carry_out(source, run, snapshot, attempt, number))
+        if attempt.orders.frozen is None:
+            async with opened(source.connector, run.crawl) as snapshot:
+                await _until_stopped(run, attempt, _carry_out(source, run, snapshot, attempt, number))
     except SourceError as error:
         attempt.error = error
     except BaseException as error:
@@ -65,16 +65,17 @@ async def plan_source(source: Source, run: Run) -> Outcome:
     attempt = await _attempt(source, run)
     operations: list[Operation] = []
     try:
-        async with opened(source.connector, run.crawl) as snapshot:
-            await _foretell(source, run, snapshot, attempt, operations)
+        if attempt.orders.frozen is None:
+            async with opened(source.connector, run.crawl) as snapshot:
+                await _foretell(source, run, snapshot, attempt, operations)
     except SourceError as error:
         attempt.error = error
-    outcome = sum_up(attempt, requests=source.requests(), now_s=run.clock.monotonic())
+    outcome = sum_up(source.name, attempt, requests=source.requests(), now_s=run.clock.monotonic())
     return replace(outcome, operations=tuple(operations))
 
 
 async def _finish(source: Source, run: Run, attempt: Attempt, number: int) -> Outcome:
-    outcome = sum_up(attempt, requests=source.requests(), now_s=run.clock.monotonic())
+    outcome = sum_up(source.name, attempt, requests=source.requests(), now_s=run.clock.monotonic())
     try:
         await run.keep(
             run.store.finish,
@@ -90,7 +91,7 @@ async def _finish(source: Source, run: Run, attempt: Attempt, number: int) -> Ou
     except LeaseLost as error:
         # Whoever has the lease now closed this run, and knows more of the source than it does.
         attempt.error = attempt.error or error
-        return sum_up(attempt, requests=source.requests(), now_s=run.clock.monotonic())
+        return sum_up(source.name, attempt, requests=source.requests(), now_s=run.clock.monotonic())
     return outcome
 
 
@@ -117,7 +118,6 @@ async def _until_stopped(run: Run, attempt: Attempt, work: Coroutine[object, obj
 async def _attempt(source: Source, run: Run) -> Attempt:
     holds = {hold.question: hold for hold in await run.keep(run.store.holds, source.name)}
     return Attempt(
-        name=source.name,
         began_s=run.clock.monotonic(),
         standing=await run.keep(run.store.standing, source.name),
         hold=holds.get(Question.DELETES),
@@ -131,17 +131,13 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
     if attempt.settled:
         return
 
-    made = False
-
     async def connect() -> Target:
-        nonlocal made
         connection = await source.connect(attempt.standing)
         attempt.standing = replace(
             attempt.standing,
             import_source_id=connection.import_source_id,
             import_source_url=connection.import_source_url,
         )
-        made = connection.made
         return connection.target
 
     journal = Journal(run.store, run.keep, run.clock, source.name, number, epoch=run.epoch)
@@ -150,50 +146,35 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
         journal=journal,
         rules=source.rules_key,
         concurrency=run.concurrency,
-        window_s=run.window_s,
         on_done=lambda external_id: run.progress.done(source.name, external_id),
         fence=run.fence,
     )
     attempt.tally = applier.tally
     records = await run.keep(run.store.records, source.name)
-    origin = await list_origin(run, snapshot, records)
-
-    async def connected() -> tuple[Target, bool]:
-        return await applier.target(), made
-
-    intercom = await look_at_intercom(
-        source,
-        run,
-        standing=attempt.standing,
-        records=records,
-        doubts=attempt.doubts,
-        listing=origin.listing,
-        connect=connected,
-    )
-    settlement = attempt.settlement = intercom.settlement
-    if settlement.entries:
-        await journal.write(*settlement.entries)
+    drifted = await _drift(source, run, applier, records) if run.full else {}
     before = attempt.hold
-    survey = await _look(source, run, origin, attempt, settlement)
+    survey = await _look(source, run, snapshot, attempt, {**records, **drifted}, drifted)
     if noticed := _noticed(survey.plan):
         await journal.write(*noticed)
     await _note_unlisted(source, run, attempt, survey)
     run.progress.planned(source.name, len(survey.plan.tasks))
+    rewrite = await _watch(source, run, attempt, survey)
     try:
+        # What a person wants gone goes first.
+        await applier.delete(survey.plan.banned, stop=run.stop)
         async with aclosing(changes(source, run, survey)) as stream:
             async for change in stream:
-                await applier.apply(change)
+                if not rewrite.puts_aside(change):
+                    await applier.apply(change)
         await applier.drain()
+        if not run.stop.is_set():
+            await _judge_rewrite(source, run, attempt, survey, rewrite, applier)
         if applier.withdrawn:
             survey = _withdraw(source, run, attempt, survey, before, list(applier.withdrawn.values()))
-        if intercom.whole and not run.stop.is_set():
-            attempt.standing = replace(
-                attempt.standing, verified_at=run.clock.now(), drifted=len(settlement.left)
-            )
         # Deletes come last, so that a rename never leaves a gap.
         approval = survey.verdict.hold.approved_until if survey.verdict.hold is not None else None
         await applier.delete(survey.verdict.deletes, stop=run.stop, approved_until=approval)
-        await applier.delete(settlement.late, stop=run.stop)
+        await _obey(source, run, attempt, applier)
         attempt.stopped = run.stop.is_set()
         if not attempt.stopped:
             _remember(source, run, attempt, survey)
@@ -208,12 +189,14 @@ async def _foretell(
     if attempt.settled:
         return
     records = await run.keep(run.store.records, source.name)
-    origin = await list_origin(run, snapshot, records)
     before = attempt.hold
-    survey = await _look(source, run, origin, attempt, Settlement(records=records))
+    survey = await _look(source, run, snapshot, attempt, records, ())
     withdrawn: list[Failure] = []
+    rewrite = await _watch(source, run, attempt, survey)
     async with aclosing(changes(source, run, survey)) as stream:
         async for change in stream:
+            if rewrite.puts_aside(change):
+                continue
             attempt.tally.foresee(change)
             if isinstance(change, Failure) and change.withdraws:
                 withdrawn.append(change)
@@ -225,18 +208,78 @@ async def _foretell(
                         reason=change.task.reason,
                     )
                 )
+    _foresee_rewrite(run, attempt, rewrite, operations)
     if withdrawn:
         survey = _withdraw(source, run, attempt, survey, before, withdrawn)
     attempt.tally.deleted = len(survey.verdict.deletes)
+    attempt.tally.taken_down = len(survey.plan.banned)
     operations.extend(
         Operation(action="delete", external_id=candidate.external_id, reason=candidate.evidence)
-        for candidate in survey.verdict.deletes
+        for candidate in (*survey.plan.banned, *survey.verdict.deletes)
     )
     if attempt.hold is not None and not survey.verdict.deletes:
         operations.extend(
             Operation(action="hold", external_id=candidate.external_id, reason=attempt.hold.reason)
             for candidate in survey.plan.missing
         )
+
+
+async def _watch(source: Source, run: Run, attempt: Attempt, survey: Survey) -> Rewrite:
+    published = any(task.record is not None for task in survey.plan.tasks)
+    return Rewrite(
+        survey.plan,
+        rows=survey.rows,
+        sizes=await run.keep(run.store.text_sizes, source.name) if published else {},
+        known_cause=attempt.standing.rules not in (None, source.rules_key),
+        hold=attempt.rewrite,
+    )
+
+
+async def _judge_rewrite(
+    source: Source,
+    run: Run,
+    attempt: Attempt,
+    survey: Survey,
+    rewrite: Rewrite,
+    applier: Applier,
+) -> None:
+    """Hold what was put aside, or read and render it once more and send it."""
+    hold = rewrite.judge(run.clock.now())
+    if hold is None:
+        for failure in rewrite.empty:
+            await applier.apply(failure)
+        again = replace(survey, plan=replace(survey.plan, tasks=tuple(task for task, _ in rewrite.tasks)))
+        async with aclosing(changes(source, run, again)) as stream:
+            async for change in stream:
+                await applier.apply(change)
+        await applier.drain()
+    if not run.stop.is_set():
+        attempt.rewrite = hold
+
+
+def _foresee_rewrite(run: Run, attempt: Attempt, rewrite: Rewrite, operations: list[Operation]) -> None:
+    attempt.rewrite = rewrite.judge(run.clock.now())
+    held = attempt.rewrite
+    for task, action in rewrite.tasks:
+        told = (action.value, task.reason) if held is None else ("hold", held.reason)
+        operations.append(Operation(action=told[0], external_id=task.item.external_id, reason=told[1]))
+        if held is None:
+            attempt.tally.sent(action)
+    for failure in rewrite.empty:
+        if held is None:
+            attempt.tally.foresee(failure)
+        else:
+            external_id = failure.task.item.external_id
+            operations.append(Operation(action="hold", external_id=external_id, reason=held.reason))
+
+
+async def _obey(source: Source, run: Run, attempt: Attempt, applier: Applier) -> None:
+    """Take down what a person took down while a request for it was under way."""
+    orders = await run.keep(run.store.orders, source.name)
+    new = {key: order for key, order in orders.taken_down.items() if key not in attempt.orders.taken_down}
+    attempt.orders = orders
+    if new:
+        await applier.delete(banned(await run.keep(run.store.records, source.name), new), stop=run.stop)
 
 
 def _withdraw(
@@ -286,7 +329,6 @@ async def _begin(source: Source, run: Run, snapshot: Snapshot, attempt: Attempt)
     source.check(attempt.standing)
     source = source.fitted_to(await run.crawl(lambda: snapshot.landmarks))
     attempt.revision = await run.crawl(lambda: snapshot.revision)
-    attempt.doubts = await run.keep(run.store.doubts, source.name)
     attempt.settled = _settled(source, run, attempt)
     return source
 
@@ -296,25 +338,32 @@ def _settled(source: Source, run: Run, attempt: Attempt) -> bool:
     standing = attempt.standing
     return (
         attempt.revision is not None
-        and not is_due(source, run, standing)
-        and not due(attempt.doubts, settled_before=run.clock.now() - run.window_s)
+        and not run.full
         and attempt.hold is None
+        and attempt.rewrite is None
         and standing.revision == attempt.revision
         and standing.rules == source.rules_key
         and standing.fingerprint == source.fingerprint
     )
 
 
-async def _look(source: Source, run: Run, origin: Origin, attempt: Attempt, settlement: Settlement) -> Survey:
+async def _look(
+    source: Source,
+    run: Run,
+    snapshot: Snapshot,
+    attempt: Attempt,
+    records: Mapping[str, Record],
+    drifted: Collection[str],
+) -> Survey:
     survey = await look(
         source,
         run,
-        origin,
-        records=settlement.records,
+        snapshot,
+        records=records,
         standing=attempt.standing,
         hold=attempt.hold,
-        drifted=settlement.resent,
-        remote=settlement.adoptable,
+        orders=attempt.orders,
+        drifted=drifted,
     )
     attempt.survey = survey
     if survey.listing.broken is None:
@@ -344,6 +393,27 @@ async def _note_unlisted(source: Source, run: Run, attempt: Attempt, survey: Sur
         attempt.standing = replace(attempt.standing, unlisted=digest)
 
 
+async def _drift(
+    source: Source, run: Run, applier: Applier, records: Mapping[str, Record]
+) -> dict[str, Record]:
+    """Compare what Intercom holds with what was acknowledged; return the rows that must be sent again."""
+    digests = await run.keep(run.store.remote_digests, source.name)
+    if not digests:
+        return {}
+    target = await applier.target()
+    remote = {page.external_id: page async for page in target.pages()}
+    drifted: dict[str, Record] = {}
+    for external_id, digest in digests.items():
+        record, page = records.get(external_id), remote.get(external_id)
+        if record is None or record.state != RecordState.LIVE:
+            continue
+        if page is None:
+            drifted[external_id] = record._replace(state=RecordState.PENDING, page_id=None)
+        elif (page.remote_digest, page.page_id) != (digest, record.page_id):
+            drifted[external_id] = record._replace(state=RecordState.PENDING, page_id=page.page_id)
+    return drifted
+
+
 def _remember(source: Source, run: Run, attempt: Attempt, survey: Survey) -> None:
     """After a run that reached its end: what the next one may rely on."""
     listing, plan, verdict = survey.listing, survey.plan, survey.verdict
@@ -354,6 +424,8 @@ def _remember(source: Source, run: Run, attempt: Attempt, survey: Survey) -> Non
     waits = attempt.hold is not None
     clean = (
         not waits
+        and attempt.rewrite is None
+        and attempt.orders.frozen is None
         and not listing.clashes
         and len(plan.missing) == len(verdict.deletes)
         and not plan.parked
@@ -365,7 +437,7 @@ def _remember(source: Source, run: Run, attempt: Attempt, survey: Survey) -> Non
     # those that were there before: what they leave out is still to be asked about.
     before = attempt.standing
     kept = waits or plan.unseen > 0
-    attempt.standing = replace(
+    standing = replace(
         before,
         # Only a run that left nothing open may be skipped by the next one of the same revision.
         revision=attempt.revision if clean else None,
@@ -376,3 +448,4 @@ def _remember(source: Source, run: Run, attempt: Attempt, survey: Survey) -> Non
         listed=len(listing.items),
         completed_at=run.clock.now(),
     )
+    attempt.standing = lasting(standing, survey, attempt.tally)

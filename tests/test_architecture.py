@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 VALUES = {"syncd.errors", "syncd.model", "syncd.connector", "syncd.decision", "syncd.journal"}
-CORE = {"syncd.digest", "syncd.drift", "syncd.guards", "syncd.plan", "syncd.render"}
+CORE = {"syncd.digest", "syncd.guards", "syncd.plan", "syncd.render"}
 FLOW = {
     "syncd.apply",
     "syncd.change",
@@ -23,9 +23,9 @@ FLOW = {
     "syncd.linking",
     "syncd.names",
     "syncd.outcome",
+    "syncd.rewrite",
     "syncd.survey",
     "syncd.sync",
-    "syncd.verify",
 }
 ADAPTERS = {
     "syncd.clock",
@@ -38,7 +38,7 @@ ADAPTERS = {
     "syncd.state",
     "syncd.workers",
 }
-WIRING = {"syncd.app", "syncd.cli", "syncd.sandbox", "syncd.service", "syncd.web"}
+WIRING = {"syncd.app", "syncd.takedown", "syncd.cli", "syncd.sandbox", "syncd.service", "syncd.web"}
 
 LAYERS: Mapping[str, tuple[set[str], set[str]]] = {
     "values": (VALUES, VALUES),

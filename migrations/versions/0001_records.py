@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("url", sa.Text),
         sa.Column("title", sa.Text),
         sa.Column("warnings", sa.Text),
+        sa.Column("text_chars", sa.Integer),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("attempted_at", sa.Double),
         sa.Column("in_flight", sa.Boolean, nullable=False),
@@ -70,6 +71,7 @@ def upgrade() -> None:
         sa.Column("finished", sa.Double),
         sa.Column("result", sa.Text),
         sa.Column("error", sa.Text),
+        sa.Column("error_kind", sa.Text),
         sa.Column("revision", sa.Text),
         sa.Column("listed", sa.Integer, nullable=False, server_default="0"),
         sa.Column("created", sa.Integer, nullable=False, server_default="0"),
@@ -147,6 +149,9 @@ def upgrade() -> None:
         sa.Column("verified_at", sa.Double),
         sa.Column("drifted", sa.Integer, nullable=False, server_default="0"),
         sa.Column("decisions", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("unchanged", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("skipped", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("notices", sa.Text),
     )
     op.create_table(
         "unlisted",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import getpass
 import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.clock import SystemClock
+from syncd.errors import ConfigError
 
 if TYPE_CHECKING:
     from syncd.config.model import Config
     from syncd.decision import Decision
     from syncd.journal import Hold
+    from syncd.state.store import SqlStateStore
 
 
 def told(by: str | None) -> str:
@@ -51,3 +53,34 @@ def decide(config: Config, source: str, decision: Decision, *, command: str, as_
         }
         print_json(document)
     return hold
+
+
+class Named(NamedTuple):
+    """The page that a person means."""
+
+    source: str
+    external_id: str
+
+
+def find(config: Config, store: SqlStateStore, page: str, source: str | None) -> Named:
+    """Find the one page that is called so: by external id, URL or Intercom's id.
+
+    Raises:
+        ConfigError: there is none, or several; with a source, any external id will do.
+    """
+    from syncd.state.queries import find_pages
+
+    if source is not None:
+        config.source(source)
+    found = [Named(*key) for key in find_pages(store, page, source=source)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        named = ", ".join(f"{one.external_id} of {one.source}" for one in found)
+        raise ConfigError(f"{page!r} can be several pages: {named}. Name one, with --source if need be.")
+    if source is None:
+        raise ConfigError(
+            f"no page is known by the id or URL {page!r}; 'syncd pages' lists them.\n"
+            "To keep one out that was never published, give its external id and --source."
+        )
+    return Named(source, page)

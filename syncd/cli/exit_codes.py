@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from syncd import errors
 from syncd.errors import (
     ConfigError,
     CredentialsRefused,
@@ -69,11 +70,19 @@ def of_error(error: BaseException) -> int:
             return UNEXPECTED
 
 
+def of_kind(kind: str) -> int:
+    """The exit code that an error of that class asked for, as `Report.error_kind` tells it."""
+    if kind == "Stopped":
+        return PARTIAL
+    known = getattr(errors, kind, None)
+    return UNEXPECTED if known is None else of_error(known(""))
+
+
 def of_outcome(outcome: Outcome) -> int:
     """The exit code that one run asks for."""
     if outcome.error is not None:
         return of_error(outcome.error)
-    if outcome.report.held:
+    if outcome.report.held or outcome.report.result is Result.HELD:
         return HELD
     return OK if outcome.report.result is Result.OK else PARTIAL
 

@@ -32,3 +32,9 @@ def decision_options(command: F) -> F:
     """--by and --why, as the arguments `by` (None: the user of the operating system) and `why`."""
     command = click.option("--why", default="", help="The reason, for the audit trail.")(command)
     return click.option("--by", help="Who decides; else the user who is logged in.")(command)
+
+
+def reason_options(command: F) -> F:
+    """As `decision_options`, for what nobody should do without a reason."""
+    command = click.option("--why", required=True, help="The reason, for the audit trail.")(command)
+    return click.option("--by", help="Who decides; else the user who is logged in.")(command)

@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from syncd.cli.text import one_line
+from syncd.decision import Question
+from syncd.journal import Hold
 from syncd.model import Report, Result
 from syncd.outcome import Outcome
 
@@ -28,6 +30,7 @@ def document(outcomes: Sequence[Outcome], *, operations: bool = False) -> dict[s
             {"external_id": external_id, "error": error} for external_id, error in outcome.failures
         ]
         entry["notices"] = list(outcome.notices)
+        entry["holds"] = [hold_entry(outcome.report.name, hold) for hold in outcome.holds]
         sources.append(entry)
     result: dict[str, Any] = {
         "schema": SCHEMA,
@@ -91,13 +94,32 @@ def _tell_rest(outcome: Outcome) -> None:
         _indented(
             f"note: {report.missing} page(s) no longer listed; they go once another listing confirms it"
         )
-    if outcome.hold is not None and report.result is not Result.FAILED:
-        way_out = f"to let them go: syncd approve {report.name} --deletes {outcome.hold.count}"
-        if outcome.hold.approved is not None:
-            way_out = (
-                f"approved by {outcome.hold.approved_by}: they go once their absence has lasted long enough"
-            )
-        _indented(f"HELD: {outcome.hold.reason}. Nothing of it is deleted.\n{way_out}")
+    for hold in outcome.holds if report.result is not Result.FAILED else ():
+        done = "deleted" if hold.question is Question.DELETES else "sent"
+        way_out = f"to let them go: {way_out_of(report.name, hold)}"
+        if hold.approved is not None:
+            way_out = f"approved by {hold.approved_by}: they go once their absence has lasted long enough"
+        _indented(f"HELD: {hold.reason}. Nothing of it is {done}.\n{way_out}")
+
+
+def way_out_of(source: str, hold: Hold) -> str:
+    """The command that lets a hold go."""
+    return f"syncd approve {source} --{hold.question.value} {hold.count}"
+
+
+def hold_entry(source: str, hold: Hold) -> dict[str, Any]:
+    """One hold in a JSON document."""
+    return {
+        "question": hold.question.value,
+        "kind": hold.kind,
+        "count": hold.count,
+        "reason": hold.reason,
+        "since": hold.since,
+        "approved": hold.approved,
+        "approved_by": hold.approved_by,
+        "approved_until": hold.approved_until,
+        "way_out": way_out_of(source, hold),
+    }
 
 
 def _indented(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 
 from syncd.cli import exit_codes
 from syncd.cli.options import config_option, json_option
+from syncd.guards import ALARM_AFTER_S
 
 if TYPE_CHECKING:
     from syncd.state.queries import SourceSummary
@@ -20,9 +22,9 @@ if TYPE_CHECKING:
 def command(config_path: Path | None, as_json: bool) -> int:
     """Tell for each source what is published, how old it is, and what waits for a decision.
 
-    The exit code is that of the gravest source: 0 all well, 3 pages failed, 6 the last run failed for
-    whatever reason (`syncd runs` tells it), 7 deletions held. A source that is no longer configured
-    does not count.
+    The exit code is that of the gravest source, as its last run ended: 0 all well, 3 pages failed, 5, 6 or
+    another one the run failed, 7 something is held. A hold of more than 24 hours is an alarm. A source
+    that is no longer configured does not count.
     """
     from syncd import app
     from syncd.cli.report import SCHEMA, overall, print_json
@@ -36,10 +38,14 @@ def command(config_path: Path | None, as_json: bool) -> int:
     now = SystemClock().now()
     with app.state_reader(loaded) as store:
         known = {summary.source: summary for summary in source_summaries(store)}
-    rows = [_row(source.name, known.get(source.name), source.enabled) for source in loaded.sources]
+    running = app.state_is_held(loaded)
+    rows = [
+        _row(source.name, known.get(source.name), enabled=source.enabled, now=now, running=running)
+        for source in loaded.sources
+    ]
     configured = {source.name for source in loaded.sources}
     rows += [
-        _row(name, summary, True) | {"configured": False}
+        _row(name, summary, enabled=True, now=now, running=running) | {"configured": False}
         for name, summary in known.items()
         if name not in configured
     ]
@@ -52,22 +58,39 @@ def command(config_path: Path | None, as_json: bool) -> int:
     return exit_codes.worst(_code(row) for row in rows)
 
 
-def _row(name: str, summary: SourceSummary | None, enabled: bool) -> dict[str, Any]:
+def _row(
+    name: str, summary: SourceSummary | None, *, enabled: bool, now: float, running: bool
+) -> dict[str, Any]:
+    from syncd.cli.report import hold_entry
+
     last = summary.last_run if summary is not None else None
-    hold = next(iter(summary.holds), None) if summary is not None else None
+    holds = [
+        hold_entry(name, hold) | {"age_s": now - hold.since, "alarm": now - hold.since > ALARM_AFTER_S}
+        for hold in (summary.holds if summary is not None else ())
+    ]
+    frozen = summary.frozen if summary is not None else None
     result = last.result if last is not None else None
-    if hold is not None and result != "failed":
+    if (holds or frozen is not None) and result != "failed":
         result = "held"
+    unfinished = last is not None and last.finished is None
     return {
         "name": name,
         "configured": True,
         "enabled": enabled,
         "result": result,
         "error": last.error if last is not None else None,
+        "error_kind": last.error_kind if last is not None else None,
+        "running_since": last.started if last is not None and unfinished and running else None,
+        "interrupted": unfinished and not running,
         "live": summary.live if summary is not None else 0,
-        "held": hold.count if hold is not None else 0,
-        "held_since": hold.since if hold is not None else None,
-        "held_reason": hold.reason if hold is not None else None,
+        "held": sum(hold["count"] for hold in holds),
+        "held_since": min((hold["since"] for hold in holds), default=None),
+        "held_reason": holds[0]["reason"] if holds else None,
+        "holds": holds,
+        "frozen": None
+        if frozen is None
+        else asdict(frozen) | {"age_s": now - frozen.since, "alarm": now - frozen.since > ALARM_AFTER_S},
+        "taken_down": summary.taken_down if summary is not None else 0,
         "quarantined": summary.quarantined if summary is not None else 0,
         "skipped": summary.skipped if summary is not None else 0,
         "pending": summary.pending + summary.deleting if summary is not None else 0,
@@ -81,11 +104,14 @@ def _row(name: str, summary: SourceSummary | None, enabled: bool) -> dict[str, A
 def _code(row: dict[str, Any]) -> int:
     if not row["configured"]:
         return exit_codes.OK  # no run will ever make it better
-    if row["held"]:
-        return exit_codes.HELD
+    met = [exit_codes.OK]
+    if row["holds"] or row["frozen"] is not None:
+        met.append(exit_codes.HELD)
     if row["result"] == "failed":
-        return exit_codes.SOURCE
-    return exit_codes.PARTIAL if row["quarantined"] or row["result"] == "partial" else exit_codes.OK
+        met.append(exit_codes.of_kind(row["error_kind"]) if row["error_kind"] else exit_codes.SOURCE)
+    if row["quarantined"] or row["interrupted"] or row["result"] == "partial":
+        met.append(exit_codes.PARTIAL)
+    return exit_codes.worst(met)
 
 
 def _print(rows: list[dict[str, Any]], now: float) -> None:
@@ -99,7 +125,7 @@ def _print(rows: list[dict[str, Any]], now: float) -> None:
         [
             (
                 row["name"],
-                (row["result"] or "not run yet") if row["configured"] else "not configured",
+                _result(row, now) if row["configured"] else "not configured",
                 *(str(row[column]) for column in ("live", "quarantined", "missing", "held")),
                 since(row["last_complete"]),
             )
@@ -114,10 +140,47 @@ def _print(rows: list[dict[str, Any]], now: float) -> None:
                     "as they are, until the source is configured again or they are removed there"
                 )
             continue
-        if row["held"]:
+        if row["frozen"] is not None:
+            order = row["frozen"]
             click.echo(
-                f"\n{row['name']}: {row['held']} deletion(s) held for {age(now - row['held_since'])}: "
-                f"{one_line(row['held_reason'])}\n  syncd approve {row['name']} --deletes {row['held']}"
+                f"\n{row['name']}: {_alarm(order)}on hold by {one_line(order['by'])} "
+                f"for {age(order['age_s'])}: {one_line(order['why'])}\n  syncd release {row['name']}"
+            )
+        for hold in row["holds"]:
+            what = "deletion(s)" if hold["question"] == "deletes" else "update(s)"
+            click.echo(
+                f"\n{row['name']}: {_alarm(hold)}{hold['count']} {what} held for {age(hold['age_s'])}: "
+                f"{one_line(hold['reason'])}\n  {_next(row['name'], hold)}"
+            )
+        if row["taken_down"]:
+            click.echo(
+                f"\n{row['name']}: {row['taken_down']} page(s) taken down: "
+                f"syncd pages --skipped --source {row['name']}"
             )
         if row["result"] == "failed" and row["error"]:
             click.echo(f"\n{row['name']}: {row['error']}")
+        if row["interrupted"]:
+            click.echo(
+                f"\n{row['name']}: the last run ended without a word {since(row['last_run'])}, as if it was "
+                f"killed; the next one goes on from there\n  syncd sync {row['name']}"
+            )
+
+
+def _result(row: dict[str, Any], now: float) -> str:
+    from syncd.cli.text import age
+
+    if row["running_since"] is not None:
+        return f"running since {age(now - row['running_since'])}"
+    if row["interrupted"]:
+        return "interrupted"
+    return str(row["result"] or "not run yet")
+
+
+def _alarm(row: dict[str, Any]) -> str:
+    return "ALARM, more than 24 h: " if row["alarm"] else ""
+
+
+def _next(name: str, hold: dict[str, Any]) -> str:
+    if hold["approved"] is not None:
+        return f"approved by {hold['approved_by']}, up to {hold['approved']}: syncd sync {name}"
+    return str(hold["way_out"])

@@ -202,6 +202,16 @@ class Rendering(Section):
     drafts: bool = Field(
         default=False, description="true: publish documents whose front matter calls them a draft."
     )
+    secrets: Literal["withhold", "warn", "off"] = Field(
+        default="withhold",
+        description="A page that seems to hold a key, a token or a password. withhold: not sent, its last "
+        "version stays; warn: sent, and told of in `syncd pages --skipped`; off: not looked for.",
+    )
+    allowed_secrets: tuple[str, ...] = Field(
+        default=(),
+        description="What is no secret: fingerprints (sha256:…) as a message tells them, or external ids of "
+        "pages that may hold any.",
+    )
 
 
 class Common(Section):
@@ -228,16 +238,6 @@ class Common(Section):
     )
     deletions: Deletions = Field(
         default_factory=Deletions, description="When a page that is gone from its source is deleted."
-    )
-    drift: Literal["report", "repair", "keep"] = Field(
-        default="report",
-        description="What becomes of pages that somebody changed or removed in Intercom. report: the run is "
-        "partial until `syncd verify --repair`; repair: they are sent again; keep: they are left so.",
-    )
-    verify_every: Seconds = Field(
-        default="1d",
-        validate_default=True,
-        description="How often a run compares all pages with what Intercom shows. 0: never.",
     )
     rendering: Rendering = Field(default_factory=Rendering, description="How documents become pages.")
     limits: Limits = Field(default_factory=Limits, description="What a single page may be.")

@@ -11,6 +11,7 @@ from syncd.render import dialects, front_matter
 from syncd.render.addresses import address_of
 from syncd.render.characters import normalise, one_line
 from syncd.render.dialects.page import Page
+from syncd.render.findings import examine
 from syncd.render.front_matter import FrontMatter
 from syncd.render.html import Canonical, canonical, document_title, parse
 from syncd.render.markdown import to_html
@@ -56,6 +57,7 @@ def _draft(document: Document, rules: Rules) -> Draft:
     size = len(html.encode())
     if size > rules.html_limit_bytes:
         raise RenderError(f"it gives {size:,} bytes of HTML; the limit is {rules.html_limit_bytes:,}")
+    source.warnings.extend(examine(title, html, document.external_id, rules))
     return Draft(
         title=title, html=html, links=targets.links, url=address.absolute, warnings=tuple(source.warnings)
     )

@@ -25,6 +25,8 @@ class Rules:
         html_limit_bytes: longest result, in UTF-8.
         nesting_limit: deepest nesting of elements in a result.
         drafts: publish documents whose front matter calls them a draft.
+        secrets: what becomes of a page that seems to hold a secret: "withhold", "warn" or "off".
+        allowed_secrets: fingerprints of what is no secret, and external ids of pages that may hold any.
     """
 
     dialect: str = "auto"
@@ -44,6 +46,8 @@ class Rules:
     html_limit_bytes: int = 1_000_000
     nesting_limit: int = 150
     drafts: bool = False
+    secrets: str = "withhold"
+    allowed_secrets: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

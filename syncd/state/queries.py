@@ -28,6 +28,7 @@ class RunSummary:
     finished: float | None
     result: str | None
     error: str | None
+    error_kind: str | None
     revision: str | None
     listed: int
     created: int
@@ -104,7 +105,7 @@ class LeftOut(NamedTuple):
 
     Attributes:
         external_id: or the scope that could not be seen.
-        state: skipped, unseen, warning, or the state of the page's row.
+        state: skipped, unseen, warning, taken down, or the state of the page's row.
     """
 
     source: str
@@ -182,10 +183,16 @@ def left_out(store: SqlStateStore, source: str) -> list[LeftOut]:
         records.c.state == RecordState.LIVE.value,
     )
 
+    kept_out = select(takedowns.c.external_id, takedowns.c.by, takedowns.c.why).where(
+        takedowns.c.source == source
+    )
+
     def work(connection: Connection) -> list[LeftOut]:
         found = [LeftOut(source, *row) for row in connection.execute(parked)]
         for external_id, warnings in connection.execute(warned):
             found += [LeftOut(source, external_id, "warning", line) for line in warnings.splitlines()]
+        for external_id, by, why in connection.execute(kept_out):
+            found.append(LeftOut(source, external_id, "taken down", f"by {by}: {why}"))
         for scope, skipped, reason in connection.execute(unseen):
             found.append(LeftOut(source, scope, "skipped" if skipped else "unseen", reason))
         return sorted(found, key=lambda one: one.external_id)
@@ -237,6 +244,31 @@ def page(store: SqlStateStore, source: str, external_id: str) -> PageHistory | N
             return None
         past = tuple(OutcomeLine(**line._mapping) for line in connection.execute(of_past))
         return PageHistory(page=PageSummary(**row._mapping), outcomes=past)
+
+    return store.read(work)
+
+
+def find_pages(store: SqlStateStore, name: str, *, source: str | None = None) -> list[tuple[str, str]]:
+    """Return (source, external id) of each page, deleted or taken down ones included, that is called so.
+
+    An external id is preferred to a URL, and both to Intercom's id.
+    """
+    url = name.partition("#")[0].rstrip("/")
+
+    def work(connection: Connection) -> list[tuple[str, str]]:
+        for table, told in (
+            (records, records.c.external_id == name),
+            (takedowns, takedowns.c.external_id == name),
+            (records, records.c.url.in_((url, url + "/"))),
+            (records, records.c.page_id == name),
+        ):
+            query = select(table.c.source, table.c.external_id).where(told).order_by(table.c.source)
+            if source is not None:
+                query = query.where(table.c.source == source)
+            found = [(row[0], row[1]) for row in connection.execute(query)]
+            if found:
+                return found
+        return []
 
     return store.read(work)
 

@@ -38,6 +38,7 @@ class Row(NamedTuple):
         source_hash: of the document that was last compared.
         intent_hash: content of the upsert that was last intended.
         warnings: of the last rendering, one a line.
+        text_chars: of the last acknowledged content; None if it was never counted.
         attempts: requests intended since the last acknowledgement.
         attempted_at: Unix seconds of the last intent.
         in_flight: a request was intended and nothing was heard of its end.
@@ -60,6 +61,7 @@ class Row(NamedTuple):
     url: str | None = None
     title: str | None = None
     warnings: str | None = None
+    text_chars: int | None = None
     attempts: int = 0
     attempted_at: float | None = None
     in_flight: bool = False
@@ -199,6 +201,9 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 url=None if entry.url is None else storable(entry.url),
                 title=storable(entry.title),
                 warnings=_lines(entry.warnings),
+                text_chars=row.text_chars
+                if entry.text_chars is None and row is not None
+                else entry.text_chars,
                 attempts=0,
                 in_flight=False,
                 error=None,
@@ -232,7 +237,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
             stamp = at if row.in_flight or row.ambiguous_at is None else row.ambiguous_at
             return row._replace(ambiguous_at=stamp, in_flight=False, error=storable(entry.error))
         case Verified() if row is not None:
-            return _settled(row, entry.settled_before)._replace(page_id=entry.page_id or row.page_id)
+            return _settled(row, entry.settled_before)
     if row is None or row.state == RecordState.TOMBSTONE:
         return None
     match entry:
@@ -242,6 +247,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 state=RecordState.LIVE.value,
                 source_hash=entry.source_hash,
                 warnings=row.warnings if entry.warnings is None else _lines(entry.warnings),
+                text_chars=row.text_chars if entry.text_chars is None else entry.text_chars,
                 rules=entry.rules,
                 error=None,
                 retry=False,
@@ -250,10 +256,11 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
             since = at if row.absent_since is None else row.absent_since
             return row._replace(absences=row.absences + 1, absent_since=since)
         case Returned():
-            # No request is under way, so the doubt has no time that must pass.
-            doubtful = row.ambiguous_at is None and row.page_id is not None
+            doubted = row.absent_since if row.ambiguous_at is None else row.ambiguous_at
             return row._replace(
-                absences=0, absent_since=None, ambiguous_at=0.0 if doubtful else row.ambiguous_at
+                absences=0,
+                absent_since=None,
+                ambiguous_at=row.ambiguous_at if row.page_id is None else doubted,
             )
         case Drifted():
             parked = row.state == RecordState.QUARANTINED

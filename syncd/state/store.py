@@ -237,7 +237,11 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         """external_id → digest of what Intercom answered to the last acknowledged write."""
         return self._known(source, records.c.remote_digest)
 
-    def _known(self, source: str, column: Column[str]) -> Mapping[str, str]:
+    def text_sizes(self, source: str) -> Mapping[str, int]:
+        """external_id → characters of visible text that were last acknowledged, where they were counted."""
+        return self._known(source, records.c.text_chars)
+
+    def _known(self, source: str, column: Column[T]) -> Mapping[str, T]:
         query = select(records.c.external_id, column).where(
             records.c.source == source,
             column.is_not(None),

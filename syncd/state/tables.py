@@ -45,6 +45,7 @@ records = Table(
     Column("url", Text),
     Column("title", Text),
     Column("warnings", Text),
+    Column("text_chars", Integer),
     Column("attempts", Integer, nullable=False),
     Column("attempted_at", Double),
     Column("in_flight", Boolean, nullable=False),
@@ -89,6 +90,7 @@ runs = Table(
     Column("finished", Double),
     Column("result", Text),
     Column("error", Text),
+    Column("error_kind", Text),
     Column("revision", Text),
     Column("listed", Integer, nullable=False, server_default="0"),
     Column("created", Integer, nullable=False, server_default="0"),
@@ -180,6 +182,9 @@ sources = Table(
     Column("verified_at", Double),
     Column("drifted", Integer, nullable=False, server_default="0"),
     Column("decisions", Integer, nullable=False, server_default="0"),
+    Column("unchanged", Integer, nullable=False, server_default="0"),
+    Column("skipped", Integer, nullable=False, server_default="0"),
+    Column("notices", Text),
 )
 
 # What the last listing left out on purpose or could not see.

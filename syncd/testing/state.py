@@ -133,6 +133,11 @@ class MemoryStateStore:
             if row.remote_digest is not None
         }
 
+    def text_sizes(self, source: str) -> Mapping[str, int]:
+        return {
+            key: row.text_chars for key, row in self._present(source).items() if row.text_chars is not None
+        }
+
     def unlisted(self, source: str, entries: Sequence[Unlisted]) -> None:
         self.writes += 1
         self.left_out[source] = {storable(entry.scope): storable(entry.reason) for entry in reversed(entries)}
@@ -563,7 +568,7 @@ class StateStoreContract:
         self.post(store, sent("a"), Absent(external_id="a"), at=10.0)
         self.post(store, Returned(external_id="a"), at=20.0)
 
-        assert self.record(store)[-3:] == (0, None, 0.0)
+        assert self.record(store)[-3:] == (0, None, 10.0)
 
     def test_returned_item_without_a_page_is_in_no_doubt(self, store: StateStore) -> None:
         """What was never published cannot have vanished."""

@@ -24,17 +24,23 @@ from tests.builders import hold
 
 def outcome_of(**values: object) -> Outcome:
     """The outcome of an attempt that never came to look at its origin."""
-    attempt = Attempt(name="s", began_s=10.0, standing=Standing(listed=3), hold=None)
+    attempt = Attempt(
+        began_s=10.0,
+        standing=Standing(listed=3, unchanged=2, skipped=1, notices="left out 1 item(s): too large"),
+        hold=None,
+    )
     for name, value in values.items():
         setattr(attempt, name, value)
-    return sum_up(attempt, requests=7, now_s=12.5)
+    return sum_up("s", attempt, requests=7, now_s=12.5)
 
 
 def test_settled_run_counts_what_the_last_listing_named() -> None:
-    """Nothing was listed, and nothing is missing from the report."""
-    report = outcome_of(settled=True).report
+    """Nothing was listed, and nothing is missing from the report: what is left out is told again."""
+    outcome = outcome_of(settled=True)
+    report = outcome.report
 
-    assert (report.listed, report.unchanged, report.result) == (3, 3, Result.OK)
+    assert (report.listed, report.unchanged, report.skipped, report.result) == (3, 2, 1, Result.OK)
+    assert outcome.notices == ("left out 1 item(s): too large",)
     assert (report.requests, report.seconds) == (7, 2.5)
 
 

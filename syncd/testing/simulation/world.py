@@ -231,8 +231,8 @@ class World(Hooks):
             self.laws.fail("unforeseen", repr(outcome.error))
         if CANARY in repr(outcome):
             self.laws.fail("I8", "an outcome holds text of a document")
-        if outcome.hold is not None:
-            self.marks[f"held: {outcome.hold.kind}"] += 1
+        for hold in outcome.holds:
+            self.marks[f"held: {hold.kind}"] += 1
 
     async def _author(self) -> None:
         choices, origin = self.choices, self.origin

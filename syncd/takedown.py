@@ -1,0 +1,88 @@
+"""One page goes now: what `syncd takedown` does, beside any run."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from syncd.app import Intercom, make_source
+from syncd.apply import Applier
+from syncd.clock import SystemClock
+from syncd.commits import Journal
+from syncd.config.model import Config
+from syncd.decision import Order, TakeDown
+from syncd.errors import SourceError, SyncdError, TargetUnavailable
+from syncd.guards import Candidate
+from syncd.lanes import ThreadLane
+from syncd.model import Record, RecordState
+from syncd.plan import banned
+from syncd.protocols import Target
+
+if TYPE_CHECKING:
+    from syncd.state.store import SqlStateStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenDown:
+    """What came of a takedown beside the order itself, which stands.
+
+    Attributes:
+        deleted: Intercom had a page, and has it no more.
+        error: why it could not be deleted now; None if it could, or there was none.
+    """
+
+    deleted: bool = False
+    error: SyncdError | None = None
+
+
+async def take_down(config: Config, store: SqlStateStore, name: str, decision: TakeDown) -> TakenDown:
+    """Order that a page stays out, and delete it; also while another process syncs its source.
+
+    Raises:
+        FatalError: nothing was ordered.
+    """
+    clock = SystemClock()
+    store.decide(name, decision, at=clock.now())
+    standing = store.standing(name)
+    if standing.import_source_id is None:
+        return TakenDown()  # nothing of this source was ever sent
+    intercom = Intercom(config)
+    try:
+        source = make_source(config, config.source(name), intercom)
+        source.check(standing)
+        target = (await source.connect(standing)).target
+        async with ThreadLane("store") as keep:
+            applier = Applier(
+                target=lambda: _ready(target),
+                journal=Journal(store, keep, clock, name, 0),
+                rules=source.rules_key,
+                concurrency=1,
+                on_done=lambda external_id: None,
+            )
+            await applier.delete(await _found(store, target, name, decision), stop=asyncio.Event())
+        for _, error in applier.tally.errors:
+            return TakenDown(error=TargetUnavailable(error))
+        return TakenDown(deleted=applier.tally.taken_down > 0)
+    except SourceError as error:
+        return TakenDown(error=error)
+    finally:
+        await intercom.close()
+
+
+async def _found(
+    store: SqlStateStore, target: Target, name: str, decision: TakeDown
+) -> tuple[Candidate, ...]:
+    """The page, by its row; without one, whatever the import source holds under the id."""
+    external_id = decision.external_id
+    order: Order = store.orders(name).taken_down[external_id]
+    record = store.records(name).get(external_id)
+    if record is not None:
+        return banned({external_id: record}, {external_id: order})
+    known = [remote.page_id async for remote in target.pages() if remote.external_id == external_id]
+    rows = [Record(external_id, "", RecordState.LIVE.value, page_id=page_id) for page_id in known]
+    return tuple(candidate for row in rows for candidate in banned({external_id: row}, {external_id: order}))
+
+
+async def _ready(target: Target) -> Target:
+    return target
