@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 from collections import Counter
@@ -43,6 +44,7 @@ from syncd.render import Rules
 from syncd.render.urls import check_template
 from syncd.survey import Connection, Progress, Run, Source
 from syncd.sync import STOP_GRACE_S, plan_source, sync_source
+from syncd.verify import Verification, verify_source
 from syncd.workers import Workers
 
 if TYPE_CHECKING:
@@ -176,7 +178,10 @@ def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> S
             raise SourceMisconfigured(_moved(settings.name, standing))
         pages = Pages(transport, source_id=found.id, creation=flags, version=config.intercom.version)
         return Connection(
-            target=pages, import_source_id=found.id, import_source_url=settings.import_source.url
+            target=pages,
+            import_source_id=found.id,
+            import_source_url=settings.import_source.url,
+            made=found.made,
         )
 
     def check(standing: Standing) -> None:
@@ -207,6 +212,9 @@ def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> S
         check=check,
         connect=connect,
         requests=lambda: counted.requests,
+        creation=flags,
+        drift=settings.drift,
+        verify_every_s=settings.verify_every or math.inf,
     )
 
 
@@ -215,7 +223,7 @@ async def find_import_source(
 ) -> ImportSource:
     """Find, or make, the import source that a source fills.
 
-    One that was found before under the same URL is only asked for by its id.
+    One that was found before is only asked for by its id, and never made anew.
 
     Raises:
         ConfigError: Intercom fills it itself, or does not accept its URL.
@@ -224,8 +232,7 @@ async def find_import_source(
     if wanted.id is not None:
         return await known.get(wanted.id)
     assert wanted.url is not None
-    seen_as = standing.import_source_url if standing is not None else None
-    if standing is not None and standing.import_source_id is not None and seen_as == wanted.url:
+    if standing is not None and standing.import_source_id is not None:
         return await known.get(standing.import_source_id)
     return await known.find_or_create(wanted.url, audience_ids=wanted.audience_ids)
 
@@ -354,16 +361,17 @@ class Engine:
         settings: SourceConfig,
         *,
         full: bool = False,
+        repair: bool = False,
         trigger: str = "manual",
         stop: asyncio.Event | None = None,
         progress: Progress | None = None,
     ) -> Outcome:
-        """Run one source.
+        """Run one source; with `repair`, compare it with Intercom and send again what differs.
 
         Raises:
             FatalError: nothing more can be done.
         """
-        outcome = await self._run(sync_source, settings, full, trigger, stop, progress)
+        outcome = await self._run(sync_source, settings, full, trigger, stop, progress, repair=repair)
         _log_outcome(outcome, trigger)
         return outcome
 
@@ -373,6 +381,14 @@ class Engine:
         """Tell what `sync` would do; nothing is written."""
         return await self._run(plan_source, settings, full, "plan", None, progress)
 
+    async def verify(self, settings: SourceConfig) -> Verification:
+        """Tell how what Intercom holds of a source differs from what was sent; nothing is written."""
+        try:
+            source = make_source(self._config, settings, self._intercom)
+        except (ConfigError, SourceError) as error:
+            return Verification(name=settings.name, error=error)
+        return await verify_source(source, self._store, self._lane)
+
     async def _run(
         self,
         trip: Callable[[Source, Run], Coroutine[object, object, Outcome]],
@@ -381,6 +397,8 @@ class Engine:
         trigger: str,
         stop: asyncio.Event | None,
         progress: Progress | None,
+        *,
+        repair: bool = False,
     ) -> Outcome:
         intercom, name = self._intercom, settings.name
         self._using[intercom] += 1
@@ -400,6 +418,9 @@ class Engine:
                         concurrency=self._config.intercom.concurrency,
                         trigger=trigger,
                         full=full,
+                        verify=repair,
+                        repair=repair,
+                        window_s=self._config.intercom.ambiguity_window,
                         stop=stop or asyncio.Event(),
                         progress=_Noting(progress or Progress()),
                     )
@@ -416,6 +437,7 @@ async def sync(
     names: Collection[str] = (),
     *,
     full: bool = False,
+    repair: bool = False,
     trigger: str = "manual",
     stop: asyncio.Event | None = None,
     progress: Progress | None = None,
@@ -430,7 +452,9 @@ async def sync(
         for settings in chosen(config, names):
             if stop.is_set():
                 break
-            yield await engine.sync(settings, full=full, trigger=trigger, stop=stop, progress=progress)
+            yield await engine.sync(
+                settings, full=full, repair=repair, trigger=trigger, stop=stop, progress=progress
+            )
 
 
 async def plan(
@@ -445,6 +469,15 @@ async def plan(
     async with Engine(config, store) as engine:
         for settings in chosen(config, names):
             yield await engine.plan(settings, full=full, progress=progress)
+
+
+async def verify(
+    config: Config, store: SqlStateStore, names: Collection[str] = ()
+) -> AsyncIterator[Verification]:
+    """Tell for each of the chosen sources how Intercom differs from what was sent; nothing is written."""
+    async with Engine(config, store) as engine:
+        for settings in chosen(config, names):
+            yield await engine.verify(settings)
 
 
 async def _in_time(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 from syncd.change import Change, Failure, Same, Tally, Upsert
 from syncd.commits import Journal
-from syncd.errors import ItemError, PageError, PageUncertain
+from syncd.errors import ItemError, PageError, PageUncertain, PageWithheld
 from syncd.guards import Candidate
 from syncd.journal import (
     Deleted,
@@ -21,7 +22,7 @@ from syncd.journal import (
     Uncertain,
     Unchanged,
 )
-from syncd.model import Action, RecordState
+from syncd.model import Action, Receipt, RecordState
 from syncd.plan import Task
 from syncd.protocols import Target
 
@@ -45,11 +46,16 @@ class Applier:
         rules: str,
         concurrency: int,
         on_done: Callable[[str], None],
+        window_s: float = math.inf,
         fence: Callable[[], None] = lambda: None,
     ) -> None:
-        """`target` finds the import source at the first need; `on_done` hears of each page that is done.
+        """Begin nothing yet.
 
-        `fence` is called right before each write is sent, and raises LeaseLost where none may be any more.
+        Args:
+            target: finds the import source at the first need.
+            on_done: hears of each page that is done.
+            window_s: seconds in which a request that got no answer may still take effect.
+            fence: called right before each write is sent; raises LeaseLost where none may be any more.
         """
         self.tally = Tally()
         self.withdrawn: dict[str, Failure] = {}
@@ -62,6 +68,7 @@ class Applier:
         self._target: Target | None = None
         self._target_lock = asyncio.Lock()
         self._on_done = on_done
+        self._window_s = window_s
         self._fence = fence
 
     async def apply(self, change: Change) -> None:
@@ -172,16 +179,22 @@ class Applier:
         self._on_done(item.external_id)
 
     async def _upsert(self, change: Upsert) -> None:
-        page, record = change.page, change.task.record
+        page = change.page
+        if change.there is not None:
+            remote = change.there
+            receipt = Receipt(page_id=remote.page_id, remote_digest=remote.remote_digest)
+            await self._acknowledge(change, receipt, settled_before=None)
+            return
         target = await self.target()
         intent = Intent(external_id=page.external_id, content_hash=change.content_hash)
         if await self._journal.write(intent):
             self.tally.refused += 1
             return
+        settled_before = self._journal.now() - self._window_s
         try:
             self._fence()
             receipt = await target.upsert(page, create=change.action is Action.CREATE)
-            if change.action is Action.UPDATE and record is not None and receipt.page_id != record.page_id:
+            if change.action is Action.UPDATE and receipt.page_id != change.task.page_id:
                 # Somebody had deleted the page in Intercom, so this made a new one, switched off for Fin.
                 self._fence()
                 receipt = await target.upsert(page, create=True)
@@ -193,6 +206,10 @@ class Applier:
             failed = self._failed(change.task, change.version, error, page.url, change.aliases)
             await self._park(failed, error, unsure=_unsure(change.task))
             return
+        await self._acknowledge(change, receipt, settled_before=settled_before)
+
+    async def _acknowledge(self, change: Upsert, receipt: Receipt, *, settled_before: float | None) -> None:
+        page, record = change.page, change.task.record
         # Counted before: an entry that waits is committed even if this task is given up.
         self.tally.sent(change.action)
         await self._journal.write(
@@ -213,6 +230,7 @@ class Applier:
                 reason=change.task.reason,
                 hash_before=record.content_hash if record is not None else None,
                 text_chars=change.text_chars,
+                settled_before=settled_before,
             )
         )
 
@@ -274,10 +292,12 @@ class Applier:
             version=version,
             rules=self._rules,
             error=str(error),
-            # An item that could not be read may be readable next time without looking any different.
-            retry=isinstance(error, ItemError),
+            # An item that could not be read may be readable next time without looking any different; and
+            # a page that was found although its document withholds it is judged by the next run.
+            retry=isinstance(error, ItemError | PageWithheld),
             url=url,
             aliases=aliases,
+            page_id=task.page_id if task.record is None else None,
         )
 
     async def _park(self, failed: Failed, error: PageError, *, unsure: bool = False) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from syncd.errors import EmptyPage, PageError, PageWithheld
-from syncd.model import Action, Page, RecordState
+from syncd.model import Action, Page, RecordState, RemotePage
 from syncd.plan import Task
 
 
@@ -13,7 +13,9 @@ from syncd.plan import Task
 class Upsert:
     """A page that has to be sent: it is new, or what would be sent differs from what was acknowledged.
 
-    `text_chars`: characters of visible text.
+    Attributes:
+        text_chars: characters of visible text.
+        there: the page that Intercom has, if it is just this one: then nothing needs to be sent.
     """
 
     task: Task
@@ -25,12 +27,15 @@ class Upsert:
     text_chars: int = 0
     aliases: tuple[str, ...] | None = None
     warnings: tuple[str, ...] = ()
+    there: RemotePage | None = None
 
     @property
     def action(self) -> Action:
         """Whether Intercom is thought to have a page already."""
+        if self.there is not None:
+            return Action.ADOPT
         record = self.task.record
-        if record is None or record.page_id is None or record.state == RecordState.DELETING:
+        if self.task.page_id is None or (record is not None and record.state == RecordState.DELETING):
             return Action.CREATE
         return Action.UPDATE
 
@@ -68,11 +73,14 @@ class Failure:
     @property
     def withdraws(self) -> bool:
         """Whether the document says that what is published must go."""
-        return isinstance(self.error, PageWithheld) and self._is_published
+        # A page without a row was found in this run: it goes with the next one, like any other.
+        return isinstance(self.error, PageWithheld) and self._is_published and self.task.record is not None
 
     @property
     def _is_published(self) -> bool:
-        return self.task.record is not None and self.task.record.may_be_published
+        if self.task.record is None:
+            return self.task.remote is not None
+        return self.task.record.may_be_published
 
 
 Change = Upsert | Same | Failure
@@ -84,6 +92,7 @@ class Tally:
 
     created: int = 0
     updated: int = 0
+    adopted: int = 0
     same: int = 0
     deleted: int = 0
     failed: int = 0
@@ -119,6 +128,8 @@ class Tally:
         """Count a page that Intercom confirmed."""
         if action is Action.CREATE:
             self.created += 1
+        elif action is Action.ADOPT:
+            self.adopted += 1
         else:
             self.updated += 1
 

@@ -11,10 +11,11 @@ from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 from syncd.change import Change, Failure, Same, Upsert
-from syncd.digest import content_hash, source_hash, text_chars
+from syncd.digest import content_hash, remote_digest, source_hash, text_chars
+from syncd.drift import shows
 from syncd.errors import PageError, RenderError
 from syncd.linking import Published
-from syncd.model import Document, Draft, Item, Page, RecordState
+from syncd.model import Document, Draft, Item, Page, RecordState, RemotePage
 from syncd.plan import Task
 from syncd.render.links import finish
 from syncd.survey import Run, Source, Survey
@@ -94,7 +95,15 @@ async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Chang
         text_chars=text_chars(made.page.html),
         aliases=aliases,
         warnings=draft.warnings,
+        there=task.remote if task.remote is not None and _is_there(made.page, task.remote) else None,
     )
+
+
+def _is_there(page: Page, remote: RemotePage) -> bool:
+    """Whether a write of the page would change nothing of what Intercom shows."""
+    digest = remote_digest(title=page.title, html=page.html, url=page.url)
+    flags = page.availability is None or shows(remote.availability, page.availability)
+    return flags and (digest, page.locale) == (remote.remote_digest, remote.locale)
 
 
 def _is_made_of_it(source: Source, task: Task, published: Published, source_digest: str) -> bool:

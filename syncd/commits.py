@@ -31,6 +31,10 @@ class Journal:
         self._writer: asyncio.Task[None] | None = None
         self._committed_s = -LULL_S
 
+    def now(self) -> float:
+        """Unix seconds."""
+        return self._clock.now()
+
     async def write(self, *entries: Entry) -> frozenset[str]:
         """Return once the entries are committed, with the external ids whose intent was refused.
 

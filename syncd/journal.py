@@ -134,10 +134,12 @@ class Verified:
     Attributes:
         settled_before: no request that was begun before this moment, in Unix seconds, can be applied any
             more; a doubt from before then ends.
+        page_id: of the page that shows it; None keeps what is known.
     """
 
     external_id: str
     settled_before: float
+    page_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -201,8 +201,8 @@ class Record(NamedTuple):
         rules: key of the rendering rules under which it was last compared.
         absences: complete listings in a row that did not name it.
         absent_since: Unix seconds of the first of those.
-        ambiguous_at: Unix seconds since when it is in doubt what Intercom shows: the last request without
-            a valid answer, or the beginning of an absence that ended.
+        ambiguous_at: Unix seconds of the last request without a valid answer; 0 for an item that was
+            absent and came back. Until it is compared, it is in doubt what Intercom shows.
     """
 
     external_id: str
@@ -284,5 +284,6 @@ class Report:
     failed: int = 0
     skipped: int = 0
     missing: int = 0
+    drifted: int = 0
     requests: int = 0
     seconds: float = 0.0

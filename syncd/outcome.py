@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from syncd.change import Tally
 from syncd.decision import NONE, Orders, Question
+from syncd.drift import Settlement
 from syncd.journal import Hold, Standing
-from syncd.model import Report, Result
+from syncd.model import Doubt, Report, Result
 from syncd.plan import Listing, Plan
 from syncd.survey import Survey
 
@@ -23,10 +24,13 @@ class Attempt:
         standing, hold, rewrite: what will be remembered, the deletions and the updates that are held; a run
             that ends early leaves them as far as it came.
         orders: what people ordered before it began.
+        doubts: rows of which it was not sure what Intercom shows.
+        settlement: what was found out about that.
         settled: the origin said that nothing changed.
         stopped: it was asked to stop before the end.
     """
 
+    name: str
     began_s: float
     standing: Standing
     hold: Hold | None
@@ -35,6 +39,8 @@ class Attempt:
     revision: str | None = None
     survey: Survey | None = None
     tally: Tally = field(default_factory=Tally)
+    doubts: Sequence[Doubt] = ()
+    settlement: Settlement = field(default_factory=Settlement)
     settled: bool = False
     stopped: bool = False
     error: BaseException | None = None
@@ -68,8 +74,9 @@ class Outcome:
     operations: tuple[Operation, ...] = ()
 
 
-def sum_up(name: str, attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
+def sum_up(attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
     """Make the outcome of an attempt that has ended, at `now_s` on the monotonic clock."""
+    name = attempt.name
     seconds = round(now_s - attempt.began_s, 3)
     if attempt.settled:
         standing = attempt.standing
@@ -89,14 +96,14 @@ def sum_up(name: str, attempt: Attempt, *, requests: int, now_s: float) -> Outco
     held = sum(hold.count for hold in holds)
     frozen = _frozen(name, attempt.orders)
     failed = tally.failed + len(plan.parked) + len(listing.clashes)
-    notices = (*_notices(listing, plan, tally), *frozen)
+    notices = (*_notices(listing, plan, tally), *_drift_notices(attempt), *frozen)
     error = _error(attempt)
     unseen = listing.broken is not None or any(not unlisted.skipped for unlisted in listing.unlisted)
     if error is not None:
         result = Result.FAILED
     elif held or frozen:
         result = Result.HELD
-    elif failed or unseen:
+    elif failed or unseen or attempt.settlement.left:
         result = Result.PARTIAL
     else:
         result = Result.OK
@@ -108,12 +115,13 @@ def sum_up(name: str, attempt: Attempt, *, requests: int, now_s: float) -> Outco
         listed=len(listing.items) + len(listing.clashes),
         created=tally.created,
         updated=tally.updated,
-        unchanged=plan.unchanged + tally.same,
+        unchanged=plan.unchanged + tally.same + tally.adopted,
         deleted=tally.deleted + tally.taken_down,
         held=held,
         failed=failed,
         skipped=_skipped(listing, plan, tally),
         missing=max(0, len(plan.missing) - tally.deleted - _count(holds, Question.DELETES)),
+        drifted=len(attempt.settlement.left),
         requests=requests,
         seconds=seconds,
     )
@@ -137,7 +145,7 @@ def lasting(standing: Standing, survey: Survey, tally: Tally) -> Standing:
     left = _left_out(survey.listing, survey.plan, tally)
     return replace(
         standing,
-        unchanged=survey.plan.unchanged + tally.same + tally.created + tally.updated,
+        unchanged=survey.plan.unchanged + tally.same + tally.adopted + tally.created + tally.updated,
         skipped=_skipped(survey.listing, survey.plan, tally),
         notices="\n".join(" ".join(notice.splitlines()) for notice in left) or None,
     )
@@ -159,6 +167,34 @@ def _frozen(name: str, orders: Orders) -> tuple[str, ...]:
     if order is None:
         return ()
     return (f"on hold by {order.by}: {order.why}. Nothing is sent; to let it go on: syncd release {name}",)
+
+
+def _drift_notices(attempt: Attempt) -> list[str]:
+    """What Intercom showed that was not expected."""
+    settlement, name = attempt.settlement, attempt.name
+    notices: list[str] = []
+    if attempt.tally.adopted:
+        notices.append(
+            f"{attempt.tally.adopted} page(s) were in Intercom already as they are, and taken over"
+        )
+    if settlement.resent:
+        notices.append(f"{len(settlement.resent)} page(s) were not in Intercom as they were sent: sent again")
+    if settlement.left:
+        kinds = Counter(drift.kind.value for drift in settlement.left)
+        told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        notices.append(
+            f"{len(settlement.left)} page(s) are not in Intercom as they were sent ({told}): "
+            f"syncd verify {name} names them, and --repair sends them again"
+        )
+    if settlement.foreign:
+        named = ", ".join(repr(page.external_id) for page in settlement.foreign[:3])
+        more = ", …" if len(settlement.foreign) > 3 else ""
+        notices.append(
+            f"{len(settlement.foreign)} remote page(s) not in the source, left alone: {named}{more}"
+        )
+    if settlement.foreign and (settlement.left or settlement.resent):
+        notices.append("another syncd, or another program, appears to write to the import source")
+    return notices
 
 
 def _error(attempt: Attempt) -> str | None:

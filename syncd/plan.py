@@ -10,7 +10,7 @@ from typing import NamedTuple
 from syncd.decision import Order
 from syncd.guards import Candidate
 from syncd.journal import Ground
-from syncd.model import Item, Record, RecordState, Unlisted
+from syncd.model import Item, Record, RecordState, RemotePage, Unlisted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +32,23 @@ class Listing:
 
 class Task(NamedTuple):
     """One item that has to be read and rendered, and why: new, changed, pending, rules, links, drift,
-    full."""
+    full.
+
+    Attributes:
+        remote: the page that Intercom was found to have for an item without a record.
+    """
 
     item: Item
     reason: str
     record: Record | None
+    remote: RemotePage | None = None
+
+    @property
+    def page_id(self) -> str | None:
+        """Intercom's id of the item's page, as far as it is known."""
+        if self.record is not None:
+            return self.record.page_id
+        return None if self.remote is None else self.remote.page_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +113,7 @@ def make_plan(
     removed: Collection[str] = (),
     drifted: Collection[str] = (),
     taken_down: Mapping[str, Order] = MappingProxyType({}),
+    remote: Mapping[str, RemotePage] | None = None,
     full: bool = False,
 ) -> Plan:
     """Compare what is there with what was delivered.
@@ -113,6 +126,7 @@ def make_plan(
         removed: external ids that the origin itself says were removed: gone without confirmation.
         drifted: external ids whose page is not in Intercom as it was acknowledged.
         taken_down: what a person keeps out, whatever the listing says.
+        remote: external_id → page that Intercom was found to have for an item without a record.
         full: look at every item, whatever its version.
     """
     tasks: list[Task] = []
@@ -125,7 +139,7 @@ def make_plan(
             continue
         record = records.get(external_id)
         if record is None:
-            tasks.append(Task(item, "new", None))
+            tasks.append(Task(item, "new", None, remote.get(external_id) if remote else None))
             continue
         if record.absences:
             returned.append(external_id)

@@ -21,7 +21,7 @@ from syncd.errors import ListingIncomplete
 from syncd.guards import Candidate, Policy, Verdict, judge
 from syncd.journal import Hold, Standing
 from syncd.linking import READ_AHEAD_ITEMS, Published, publish, read_addresses, tells_address
-from syncd.model import Availability, Document, Draft, Item, Record, Unlisted
+from syncd.model import Availability, Document, Draft, Item, Record, RemotePage, Unlisted
 from syncd.names import Renamed, settle_names
 from syncd.plan import Listing, Plan, make_listing, make_plan, with_links
 from syncd.protocols import Clock, Lane, StateStore, Target
@@ -52,11 +52,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """An import source that was found or made: where the pages go, and what to remember of it."""
+    """An import source: where the pages go, and what to remember of it.
+
+    Attributes:
+        made: whether it was made just now, so that it holds nothing.
+    """
 
     target: Target
     import_source_id: int
     import_source_url: str | None
+    made: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +73,10 @@ class Source:
         rules: how documents become pages.
         page_url: template of the pages' URLs; None leaves pages without one.
         availability: flags that every write enforces; None respects what people switched in Intercom.
+        creation: flags that new pages get.
+        drift: what becomes of pages that are not as they were sent: "report" them, "repair" them, or "keep"
+            them as somebody made them.
+        verify_every_s: seconds after which all pages are compared with what Intercom shows.
         check: raises SourceMisconfigured if the settings lead elsewhere than the pages already sent.
         connect: finds or makes the import source; called only when there is something to send.
         requests: requests that were sent for this source so far.
@@ -84,6 +93,9 @@ class Source:
     check: Callable[[Standing], None]
     connect: Callable[[Standing], Awaitable[Connection]]
     requests: Callable[[], int]
+    creation: Availability | None = None
+    drift: str = "report"
+    verify_every_s: float = 86_400.0
 
     @cached_property
     def rules_key(self) -> str:
@@ -112,7 +124,9 @@ class Run:
         fence: called right before each write is sent; raises LeaseLost once this run may send no more.
         epoch: of the lease that the run goes on under; None where an operating-system lock does its work.
         trigger: what started it: manual, cron, schedule, webhook.
-        full: look at every item and compare with what Intercom holds.
+        full: look at every item, compare with what Intercom holds, and send again what differs.
+        verify: compare with what Intercom holds; repair: and send again what differs.
+        window_s: seconds in which a request that got no answer may still take effect.
         stop: set when the run should end early and orderly.
     """
 
@@ -126,8 +140,25 @@ class Run:
     epoch: int | None = None
     trigger: str = "manual"
     full: bool = False
+    verify: bool = False
+    repair: bool = False
+    window_s: float = 600.0
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     progress: Progress = field(default_factory=Progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a look at the origin saw.
+
+    Attributes:
+        snapshot: to read the items from.
+        identity: of the origin.
+    """
+
+    snapshot: Snapshot
+    listing: Listing
+    identity: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,23 +201,30 @@ async def opened(connector: Connector, crawl: Lane) -> AsyncIterator[Snapshot]:
         await crawl(manager.__exit__, None, None, None)
 
 
+async def list_origin(run: Run, snapshot: Snapshot, records: Mapping[str, Record]) -> Origin:
+    """Name all items of the origin, under the names that the records know them by."""
+    identity = await run.crawl(lambda: snapshot.identity)
+    listing = await run.crawl(list_items, snapshot, stopped=run.stop.is_set)
+    listing, origins = settle_names(listing, records)
+    if origins:
+        snapshot = Renamed(snapshot, origins)
+    return Origin(snapshot=snapshot, listing=listing, identity=identity)
+
+
 async def look(
     source: Source,
     run: Run,
-    snapshot: Snapshot,
+    origin: Origin,
     *,
     records: Mapping[str, Record],
     standing: Standing,
     hold: Hold | None,
     orders: Orders = NONE,
     drifted: Collection[str] = (),
+    remote: Mapping[str, RemotePage] | None = None,
 ) -> Survey:
-    """List the origin, compare it with the records, and let the guards judge what is missing."""
-    identity = await run.crawl(lambda: snapshot.identity)
-    listing = await run.crawl(list_items, snapshot, stopped=run.stop.is_set)
-    listing, origins = settle_names(listing, records)
-    if origins:
-        snapshot = Renamed(snapshot, origins)
+    """Compare the origin with the records, and let the guards judge what is missing."""
+    snapshot, listing, identity = origin.snapshot, origin.listing, origin.identity
     removed: frozenset[str] = frozenset()
     if standing.origin_revision is not None:
         removed = frozenset(await run.crawl(snapshot.removed, standing.origin_revision))
@@ -201,6 +239,7 @@ async def look(
         removed=removed,
         drifted=drifted,
         taken_down=orders.taken_down,
+        remote=remote,
         full=run.full,
     )
     rows = sum(record.may_be_published for record in records.values()) if plan.missing or plan.tasks else 0

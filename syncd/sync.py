@@ -10,7 +10,7 @@ the threads. `sync_source` carries the changes out; `plan_source` walks the same
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -21,15 +21,17 @@ from syncd.commits import Journal
 from syncd.connector import Snapshot
 from syncd.decision import Question
 from syncd.digest import set_digest
+from syncd.drift import Settlement, due
 from syncd.errors import LeaseLost, SourceError, SourceUnavailable
 from syncd.guards import Candidate
 from syncd.journal import Absent, Entry, Forgotten, Ground, Hold, Returned
-from syncd.model import Record, RecordState, Unlisted
+from syncd.model import Unlisted
 from syncd.outcome import Attempt, Operation, Outcome, lasting, sum_up
 from syncd.plan import Plan, banned
 from syncd.protocols import Target
 from syncd.rewrite import Rewrite
-from syncd.survey import Run, Source, Survey, judge_missing, look, opened
+from syncd.survey import Origin, Run, Source, Survey, judge_missing, list_origin, look, opened
+from syncd.verify import is_due, look_at_intercom
 
 STOP_GRACE_S = 5.0
 """Seconds that requests under way get to finish once a run was asked to stop."""
@@ -70,12 +72,12 @@ async def plan_source(source: Source, run: Run) -> Outcome:
                 await _foretell(source, run, snapshot, attempt, operations)
     except SourceError as error:
         attempt.error = error
-    outcome = sum_up(source.name, attempt, requests=source.requests(), now_s=run.clock.monotonic())
+    outcome = sum_up(attempt, requests=source.requests(), now_s=run.clock.monotonic())
     return replace(outcome, operations=tuple(operations))
 
 
 async def _finish(source: Source, run: Run, attempt: Attempt, number: int) -> Outcome:
-    outcome = sum_up(source.name, attempt, requests=source.requests(), now_s=run.clock.monotonic())
+    outcome = sum_up(attempt, requests=source.requests(), now_s=run.clock.monotonic())
     try:
         await run.keep(
             run.store.finish,
@@ -91,7 +93,7 @@ async def _finish(source: Source, run: Run, attempt: Attempt, number: int) -> Ou
     except LeaseLost as error:
         # Whoever has the lease now closed this run, and knows more of the source than it does.
         attempt.error = attempt.error or error
-        return sum_up(source.name, attempt, requests=source.requests(), now_s=run.clock.monotonic())
+        return sum_up(attempt, requests=source.requests(), now_s=run.clock.monotonic())
     return outcome
 
 
@@ -118,6 +120,7 @@ async def _until_stopped(run: Run, attempt: Attempt, work: Coroutine[object, obj
 async def _attempt(source: Source, run: Run) -> Attempt:
     holds = {hold.question: hold for hold in await run.keep(run.store.holds, source.name)}
     return Attempt(
+        name=source.name,
         began_s=run.clock.monotonic(),
         standing=await run.keep(run.store.standing, source.name),
         hold=holds.get(Question.DELETES),
@@ -131,13 +134,17 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
     if attempt.settled:
         return
 
+    made = False
+
     async def connect() -> Target:
+        nonlocal made
         connection = await source.connect(attempt.standing)
         attempt.standing = replace(
             attempt.standing,
             import_source_id=connection.import_source_id,
             import_source_url=connection.import_source_url,
         )
+        made = connection.made
         return connection.target
 
     journal = Journal(run.store, run.keep, run.clock, source.name, number, epoch=run.epoch)
@@ -146,14 +153,31 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
         journal=journal,
         rules=source.rules_key,
         concurrency=run.concurrency,
+        window_s=run.window_s,
         on_done=lambda external_id: run.progress.done(source.name, external_id),
         fence=run.fence,
     )
     attempt.tally = applier.tally
     records = await run.keep(run.store.records, source.name)
-    drifted = await _drift(source, run, applier, records) if run.full else {}
+    origin = await list_origin(run, snapshot, records)
+
+    async def connected() -> tuple[Target, bool]:
+        return await applier.target(), made
+
+    intercom = await look_at_intercom(
+        source,
+        run,
+        standing=attempt.standing,
+        records=records,
+        doubts=attempt.doubts,
+        listing=origin.listing,
+        connect=connected,
+    )
+    settlement = attempt.settlement = intercom.settlement
+    if settlement.entries:
+        await journal.write(*settlement.entries)
     before = attempt.hold
-    survey = await _look(source, run, snapshot, attempt, {**records, **drifted}, drifted)
+    survey = await _look(source, run, origin, attempt, settlement)
     if noticed := _noticed(survey.plan):
         await journal.write(*noticed)
     await _note_unlisted(source, run, attempt, survey)
@@ -171,9 +195,14 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
             await _judge_rewrite(source, run, attempt, survey, rewrite, applier)
         if applier.withdrawn:
             survey = _withdraw(source, run, attempt, survey, before, list(applier.withdrawn.values()))
+        if intercom.whole and not run.stop.is_set():
+            attempt.standing = replace(
+                attempt.standing, verified_at=run.clock.now(), drifted=len(settlement.left)
+            )
         # Deletes come last, so that a rename never leaves a gap.
         approval = survey.verdict.hold.approved_until if survey.verdict.hold is not None else None
         await applier.delete(survey.verdict.deletes, stop=run.stop, approved_until=approval)
+        await applier.delete(settlement.late, stop=run.stop)
         await _obey(source, run, attempt, applier)
         attempt.stopped = run.stop.is_set()
         if not attempt.stopped:
@@ -189,8 +218,9 @@ async def _foretell(
     if attempt.settled:
         return
     records = await run.keep(run.store.records, source.name)
+    origin = await list_origin(run, snapshot, records)
     before = attempt.hold
-    survey = await _look(source, run, snapshot, attempt, records, ())
+    survey = await _look(source, run, origin, attempt, Settlement(records=records))
     withdrawn: list[Failure] = []
     rewrite = await _watch(source, run, attempt, survey)
     async with aclosing(changes(source, run, survey)) as stream:
@@ -329,6 +359,7 @@ async def _begin(source: Source, run: Run, snapshot: Snapshot, attempt: Attempt)
     source.check(attempt.standing)
     source = source.fitted_to(await run.crawl(lambda: snapshot.landmarks))
     attempt.revision = await run.crawl(lambda: snapshot.revision)
+    attempt.doubts = await run.keep(run.store.doubts, source.name)
     attempt.settled = _settled(source, run, attempt)
     return source
 
@@ -338,7 +369,8 @@ def _settled(source: Source, run: Run, attempt: Attempt) -> bool:
     standing = attempt.standing
     return (
         attempt.revision is not None
-        and not run.full
+        and not is_due(source, run, standing)
+        and not due(attempt.doubts, settled_before=run.clock.now() - run.window_s)
         and attempt.hold is None
         and attempt.rewrite is None
         and standing.revision == attempt.revision
@@ -347,23 +379,17 @@ def _settled(source: Source, run: Run, attempt: Attempt) -> bool:
     )
 
 
-async def _look(
-    source: Source,
-    run: Run,
-    snapshot: Snapshot,
-    attempt: Attempt,
-    records: Mapping[str, Record],
-    drifted: Collection[str],
-) -> Survey:
+async def _look(source: Source, run: Run, origin: Origin, attempt: Attempt, settlement: Settlement) -> Survey:
     survey = await look(
         source,
         run,
-        snapshot,
-        records=records,
+        origin,
+        records=settlement.records,
         standing=attempt.standing,
         hold=attempt.hold,
         orders=attempt.orders,
-        drifted=drifted,
+        drifted=settlement.resent,
+        remote=settlement.adoptable,
     )
     attempt.survey = survey
     if survey.listing.broken is None:
@@ -391,27 +417,6 @@ async def _note_unlisted(source: Source, run: Run, attempt: Attempt, survey: Sur
     if digest != attempt.standing.unlisted:
         await run.keep(run.store.unlisted, source.name, entries)
         attempt.standing = replace(attempt.standing, unlisted=digest)
-
-
-async def _drift(
-    source: Source, run: Run, applier: Applier, records: Mapping[str, Record]
-) -> dict[str, Record]:
-    """Compare what Intercom holds with what was acknowledged; return the rows that must be sent again."""
-    digests = await run.keep(run.store.remote_digests, source.name)
-    if not digests:
-        return {}
-    target = await applier.target()
-    remote = {page.external_id: page async for page in target.pages()}
-    drifted: dict[str, Record] = {}
-    for external_id, digest in digests.items():
-        record, page = records.get(external_id), remote.get(external_id)
-        if record is None or record.state != RecordState.LIVE:
-            continue
-        if page is None:
-            drifted[external_id] = record._replace(state=RecordState.PENDING, page_id=None)
-        elif (page.remote_digest, page.page_id) != (digest, record.page_id):
-            drifted[external_id] = record._replace(state=RecordState.PENDING, page_id=page.page_id)
-    return drifted
 
 
 def _remember(source: Source, run: Run, attempt: Attempt, survey: Survey) -> None:

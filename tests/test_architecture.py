@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 VALUES = {"syncd.errors", "syncd.model", "syncd.connector", "syncd.decision", "syncd.journal"}
-CORE = {"syncd.digest", "syncd.guards", "syncd.plan", "syncd.render"}
+CORE = {"syncd.digest", "syncd.drift", "syncd.guards", "syncd.plan", "syncd.render"}
 FLOW = {
     "syncd.apply",
     "syncd.change",
@@ -26,6 +26,7 @@ FLOW = {
     "syncd.rewrite",
     "syncd.survey",
     "syncd.sync",
+    "syncd.verify",
 }
 ADAPTERS = {
     "syncd.clock",

@@ -25,6 +25,7 @@ _COMMANDS = {
     "check": ("check", "Prove that configuration, token, import sources and origins work."),
     "plan": ("plan", "Tell what a sync would do, with reasons; write nothing."),
     "sync": ("sync", "Run now: publish what changed, remove what is gone."),
+    "verify": ("verify", "Compare what Intercom holds with what was sent; --repair mends it."),
     "status": ("status", "Tell how each source stands."),
     "runs": ("runs", "Tell the history of runs."),
     "pages": ("pages", "List what is published, parked or left out."),

@@ -59,7 +59,13 @@ def command(
 
 
 def run_sync(
-    config: Config, names: tuple[str, ...], *, full: bool, as_json: bool, quiet: bool = False
+    config: Config,
+    names: tuple[str, ...],
+    *,
+    full: bool = False,
+    repair: bool = False,
+    as_json: bool,
+    quiet: bool = False,
 ) -> int:
     """Sync, print what was done, and return the exit code."""
     from syncd import app
@@ -70,7 +76,7 @@ def run_sync(
     app.chosen(config, names)
     token()  # without one nothing can be sent, so nothing is begun
     with app.state_store(config, command="syncd sync") as store:
-        outcomes, stopped_by = asyncio.run(_collect(config, store, names, full, as_json or quiet))
+        outcomes, stopped_by = asyncio.run(_collect(config, store, names, full, repair, as_json or quiet))
     with telling():
         if as_json:
             report.print_json(report.document(outcomes))
@@ -84,7 +90,7 @@ def run_sync(
 
 
 async def _collect(
-    config: Config, store: SqlStateStore, names: tuple[str, ...], full: bool, silent: bool
+    config: Config, store: SqlStateStore, names: tuple[str, ...], full: bool, repair: bool, silent: bool
 ) -> tuple[list[Outcome], signal.Signals | None]:
     from syncd import app
     from syncd.cli.progress import shown
@@ -109,7 +115,7 @@ async def _collect(
     try:
         with shown(silent=silent) as progress:
             async for outcome in app.sync(
-                config, store, names, full=full, trigger=trigger, stop=stop, progress=progress
+                config, store, names, full=full, repair=repair, trigger=trigger, stop=stop, progress=progress
             ):
                 outcomes.append(outcome)
     except asyncio.CancelledError:

@@ -239,6 +239,16 @@ class Common(Section):
     deletions: Deletions = Field(
         default_factory=Deletions, description="When a page that is gone from its source is deleted."
     )
+    drift: Literal["report", "repair", "keep"] = Field(
+        default="report",
+        description="What becomes of pages that somebody changed or removed in Intercom. report: the run is "
+        "partial until `syncd verify --repair`; repair: they are sent again; keep: they are left so.",
+    )
+    verify_every: Seconds = Field(
+        default="1d",
+        validate_default=True,
+        description="How often a run compares all pages with what Intercom shows. 0: never.",
+    )
     rendering: Rendering = Field(default_factory=Rendering, description="How documents become pages.")
     limits: Limits = Field(default_factory=Limits, description="What a single page may be.")
 

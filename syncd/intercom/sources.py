@@ -7,7 +7,7 @@ Deleting one would delete all its pages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from syncd.errors import ConfigError, PageError, SourceError, TargetUnavailable
@@ -26,6 +26,7 @@ class ImportSource:
         sync_behavior: "api", or "automatic" or "manual" for Intercom's own website sync.
         status: "active" or "deactivated".
         audience_ids: who its new pages are for; empty for everyone.
+        made: whether it was made just now, so that it surely holds nothing.
     """
 
     id: int
@@ -33,6 +34,7 @@ class ImportSource:
     sync_behavior: str
     status: str
     audience_ids: tuple[int, ...] = ()
+    made: bool = False
 
 
 class ImportSources:
@@ -109,7 +111,7 @@ class ImportSources:
         try:
             answer = await self._transport.send(request)
             if answer.status == 200:
-                return _usable(_read(read_json(answer), doing))
+                return replace(_usable(_read(read_json(answer), doing)), made=True)
             if answer.status in {400, 404, 409, 413, 422}:
                 error = refused(answer, doing)
                 if isinstance(error, SourceError):

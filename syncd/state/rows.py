@@ -237,7 +237,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
             stamp = at if row.in_flight or row.ambiguous_at is None else row.ambiguous_at
             return row._replace(ambiguous_at=stamp, in_flight=False, error=storable(entry.error))
         case Verified() if row is not None:
-            return _settled(row, entry.settled_before)
+            return _settled(row, entry.settled_before)._replace(page_id=entry.page_id or row.page_id)
     if row is None or row.state == RecordState.TOMBSTONE:
         return None
     match entry:
@@ -256,11 +256,10 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
             since = at if row.absent_since is None else row.absent_since
             return row._replace(absences=row.absences + 1, absent_since=since)
         case Returned():
-            doubted = row.absent_since if row.ambiguous_at is None else row.ambiguous_at
+            # No request is under way, so the doubt has no time that must pass.
+            doubtful = row.ambiguous_at is None and row.page_id is not None
             return row._replace(
-                absences=0,
-                absent_since=None,
-                ambiguous_at=row.ambiguous_at if row.page_id is None else doubted,
+                absences=0, absent_since=None, ambiguous_at=0.0 if doubtful else row.ambiguous_at
             )
         case Drifted():
             parked = row.state == RecordState.QUARANTINED

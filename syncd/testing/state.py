@@ -568,7 +568,7 @@ class StateStoreContract:
         self.post(store, sent("a"), Absent(external_id="a"), at=10.0)
         self.post(store, Returned(external_id="a"), at=20.0)
 
-        assert self.record(store)[-3:] == (0, None, 10.0)
+        assert self.record(store)[-3:] == (0, None, 0.0)
 
     def test_returned_item_without_a_page_is_in_no_doubt(self, store: StateStore) -> None:
         """What was never published cannot have vanished."""

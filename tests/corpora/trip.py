@@ -129,7 +129,7 @@ class Place:
                 os.environ["CACHE_DIRECTORY"] = before
 
         async def connect(standing: object) -> Connection:
-            return Connection(target=self.target, import_source_id=1, import_source_url=None)
+            return Connection(target=self.target, import_source_id=1, import_source_url=None, made=True)
 
         return replace(made, connect=connect, requests=lambda: len(self.target.calls))
 

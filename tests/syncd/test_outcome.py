@@ -25,13 +25,14 @@ from tests.builders import hold
 def outcome_of(**values: object) -> Outcome:
     """The outcome of an attempt that never came to look at its origin."""
     attempt = Attempt(
+        name="s",
         began_s=10.0,
         standing=Standing(listed=3, unchanged=2, skipped=1, notices="left out 1 item(s): too large"),
         hold=None,
     )
     for name, value in values.items():
         setattr(attempt, name, value)
-    return sum_up("s", attempt, requests=7, now_s=12.5)
+    return sum_up(attempt, requests=7, now_s=12.5)
 
 
 def test_settled_run_counts_what_the_last_listing_named() -> None:

@@ -19,6 +19,7 @@ from syncd.errors import (
     StateStoreError,
 )
 from syncd.guards import Policy
+from syncd.journal import Standing
 from syncd.lanes import ThreadLane
 from syncd.model import Document, Draft, Item, Result, Unlisted
 from syncd.outcome import Outcome
@@ -115,8 +116,13 @@ class Bench:
         self._lanes = keep, crawl
 
     def _parts(self, *, full: bool = False) -> tuple[Source, Run]:
-        async def connect(standing: object) -> Connection:
-            return Connection(target=self.target, import_source_id=1, import_source_url=None)
+        async def connect(standing: Standing) -> Connection:
+            return Connection(
+                target=self.target,
+                import_source_id=1,
+                import_source_url=None,
+                made=standing.import_source_id is None,
+            )
 
         keep, crawl = self._lanes
         source = Source(
