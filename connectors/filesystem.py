@@ -39,7 +39,7 @@ from connectors.files import (
     located,
     media_type,
 )
-from syncd.connector import NOT_LISTING, Connector, Context, Snapshot
+from syncd.connector import LOCAL, NOT_LISTING, Connector, Context, Snapshot
 from syncd.errors import ConfigError, ItemError, ListingIncomplete, SourceUnavailable
 from syncd.model import Document, Item, Unlisted
 
@@ -63,6 +63,7 @@ class FilesystemSettings(FileSettings):
     """A folder whose files are the pages."""
 
     root: Path = Field(
+        json_schema_extra=LOCAL,
         description="The folder; a relative path starts at the configuration file's folder.",
     )
     marker: Annotated[str, Field(pattern=r"^[^/\x00]+$", max_length=255)] | None = Field(

@@ -33,7 +33,7 @@ from syncd.intercom.pacing import Paced, Pacer
 from syncd.intercom.pages import Pages
 from syncd.intercom.retry import RetryBudget, Retrying
 from syncd.intercom.sources import ImportSource, ImportSources, same_url
-from syncd.intercom.transport import Answer, Counted, Request, Transport
+from syncd.intercom.transport import Answer, Counted, Request, Transport, TransportFailed
 from syncd.journal import Standing
 from syncd.lanes import ThreadLane
 from syncd.log import bind, bound, get_logger, redact
@@ -57,6 +57,8 @@ log = get_logger(__name__)
 
 T = TypeVar("T")
 
+Answered = Callable[["int | None"], None]
+
 # Once a run was asked to stop, or is overdue, and does not end: so many times it is given up, each time
 # with so many seconds to say so to the store.
 _GIVE_UP_TIMES = 3
@@ -66,8 +68,10 @@ _GIVE_UP_S = 0.5
 class Intercom:
     """One workspace: one token, one allowance, and connections that are made when they are needed."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, answered: Answered | None = None) -> None:
+        """Connect to nothing yet; `answered` is told the status of each answer, None if none came."""
         self._config = config
+        self.answered = answered or (lambda status: None)
         self._http: HttpTransport | None = None
         self._pacer = Pacer(clock=SystemClock(), sleep=SystemClock().sleep, share=config.intercom.rate_share)
 
@@ -117,7 +121,13 @@ class _Late:
         self._intercom = intercom
 
     async def send(self, request: Request) -> Answer:
-        return await self._intercom.http().send(request)
+        try:
+            answer = await self._intercom.http().send(request)
+        except TransportFailed:
+            self._intercom.answered(None)
+            raise
+        self._intercom.answered(answer.status)
+        return answer
 
 
 def chosen(config: Config, names: Collection[str]) -> list[SourceConfig]:
@@ -323,10 +333,10 @@ class Engine:
     Several sources may run at once, each with a crawling thread of its own.
     """
 
-    def __init__(self, config: Config, store: SqlStateStore) -> None:
+    def __init__(self, config: Config, store: SqlStateStore, *, answered: Answered | None = None) -> None:
         self._config = config
         self._store = store
-        self._intercom = Intercom(config)
+        self._intercom = Intercom(config, answered=answered)
         self._using: Counter[Intercom] = Counter()
         self._workers = Workers(os.cpu_count() or 1)
         self._lane = ThreadLane("store")
@@ -352,7 +362,7 @@ class Engine:
         former, before = self._intercom, self._config.intercom
         self._config = config
         if config.intercom != before:
-            self._intercom = Intercom(config)
+            self._intercom = Intercom(config, answered=former.answered)
             if not self._using[former]:
                 await former.close()
 
@@ -371,9 +381,7 @@ class Engine:
         Raises:
             FatalError: nothing more can be done.
         """
-        outcome = await self._run(sync_source, settings, full, trigger, stop, progress, repair=repair)
-        _log_outcome(outcome, trigger)
-        return outcome
+        return await self._run(sync_source, settings, full, trigger, stop, progress, repair=repair)
 
     async def plan(
         self, settings: SourceConfig, *, full: bool = False, progress: Progress | None = None
@@ -403,11 +411,12 @@ class Engine:
         intercom, name = self._intercom, settings.name
         self._using[intercom] += 1
         try:
-            try:
-                source = make_source(self._config, settings, intercom)
-            except (ConfigError, SourceError) as error:
-                return _failed(name, error)
             with bound(source=name):
+                try:
+                    source = make_source(self._config, settings, intercom)
+                except (ConfigError, SourceError) as error:
+                    return _logged(_failed(name, error), trigger)
+                noting = _Noting(trigger, progress or Progress())
                 async with ThreadLane("crawl") as crawl:
                     run = Run(
                         store=self._store,
@@ -422,9 +431,14 @@ class Engine:
                         repair=repair,
                         window_s=self._config.intercom.ambiguity_window,
                         stop=stop or asyncio.Event(),
-                        progress=_Noting(progress or Progress()),
+                        progress=noting,
                     )
-                    return await _in_time(name, trip(source, run), stop=run.stop, limit_s=settings.time_limit)
+                    outcome = await _in_time(
+                        name, trip(source, run), stop=run.stop, limit_s=settings.time_limit
+                    )
+                # The number was bound in a task of the trip, which is not this one.
+                with bound(run=noting.run):
+                    return _logged(outcome, trigger)
         finally:
             self._using[intercom] -= 1
             if intercom is not self._intercom and not self._using[intercom]:
@@ -523,11 +537,10 @@ def _failed(name: str, error: SyncdError) -> Outcome:
     return Outcome(report=Report(name=name, result=Result.FAILED, error=str(error)), error=error)
 
 
-def _log_outcome(outcome: Outcome, trigger: str) -> None:
+def _logged(outcome: Outcome, trigger: str) -> Outcome:
     report = outcome.report
     log.info(
         "run_finished",
-        source=report.name,
         trigger=trigger,
         result=report.result.value,
         listed=report.listed,
@@ -539,16 +552,21 @@ def _log_outcome(outcome: Outcome, trigger: str) -> None:
         requests=report.requests,
         seconds=report.seconds,
     )
+    return outcome
 
 
 class _Noting(Progress):
     """Logs each page that is done on its way to whoever else wants to know."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, trigger: str, progress: Progress) -> None:
+        self.run: int | None = None
+        self._trigger = trigger
         self._progress = progress
 
     def begun(self, source: str, run: int) -> None:
+        self.run = run
         bind(run=run)
+        log.info("run_started", trigger=self._trigger)
         self._progress.begun(source, run)
 
     def planned(self, source: str, pages: int) -> None:

@@ -27,6 +27,12 @@ NOT_LISTING: Final[dict[str, JsonValue]] = {"x-listing": False}
 Of all other fields a change means that what is missing then is out of scope, not deleted.
 """
 
+LOCAL: Final[dict[str, JsonValue]] = {"x-local": True}
+"""As a settings field's `json_schema_extra`: the path is where the origin itself lies on this machine.
+
+The service watches it, and looks when something in it changes.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:

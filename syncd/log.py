@@ -17,9 +17,11 @@ import logging
 import os
 import re
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from queue import Full, Queue
 from typing import IO, TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, quote_plus
 
@@ -40,8 +42,12 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u
 # structlog.dev.ConsoleRenderer shows a text with any of these by its repr.
 _SHOWN_BY_REPR = set(" \t=\r\n\"'")
 
-# They log every request, and httpcore its headers.
-_CHATTY = ("httpcore", "httpx", "hpack", "asyncio")
+# They log every request, every change of a file, every step of theirs, and httpcore its headers.
+_CHATTY = ("httpcore", "httpx", "hpack", "asyncio", "alembic", "apscheduler", "uvicorn", "watchfiles")
+
+_KEPT_LINES = 10_000
+FLUSH_S = 1.0
+"""Seconds that the last lines get to be written."""
 
 _bound: ContextVar[Mapping[str, object] | None] = ContextVar("syncd_log_fields", default=None)
 
@@ -148,6 +154,7 @@ def configure(
     secrets: Iterable[str] = (),
     *,
     stream: IO[str] | None = None,
+    waiting: bool = True,
 ) -> None:
     """Send all logs of this process to stderr; called again, replace what was set up before.
 
@@ -155,12 +162,14 @@ def configure(
         format: "auto" is for people on a terminal and JSON lines elsewhere.
         secrets: values that must not appear; `redact.add` adds more later.
         stream: written to instead of stderr.
+        waiting: False lets a thread write, so that a reader who does not read holds up nobody; what it
+            cannot take is dropped and counted.
     """
     redact.add(*secrets)
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler, _Handler)]:
         root.removeHandler(handler)
-    root.addHandler(_Handler(format, stream))
+    root.addHandler(_Handler(format, stream) if waiting else _Background(format, stream))
     root.setLevel(level)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
@@ -180,10 +189,13 @@ class _Handler(logging.Handler):
             stream = self._stream or sys.stderr
             if self._built is None:
                 self._built = _formatter(self._format, stream)
-            stream.write(self._built.format(record) + "\n")
-            stream.flush()
+            self.put(stream, self._built.format(record) + "\n")
         except Exception:
             self.handleError(record)
+
+    def put(self, stream: IO[str], line: str) -> None:
+        stream.write(line)
+        stream.flush()
 
     def handleError(self, record: logging.LogRecord) -> None:
         # logging would print the record with its arguments, which nobody has redacted.
@@ -191,6 +203,53 @@ class _Handler(logging.Handler):
             sys.stderr.write(f'{{"event": "log_failed", "logger": {json.dumps(record.name)}}}\n')
         except (OSError, ValueError):
             return
+
+
+class _Background(_Handler):
+    """Writes in a thread of its own, which may be left behind."""
+
+    def __init__(self, format: Format, stream: IO[str] | None) -> None:
+        super().__init__(format, stream)
+        self.dropped = 0
+        self._lines: Queue[tuple[IO[str], str]] = Queue(_KEPT_LINES)
+        threading.Thread(target=self._work, name="log", daemon=True).start()
+
+    def put(self, stream: IO[str], line: str) -> None:
+        try:
+            self._lines.put_nowait((stream, line))
+        except Full:
+            self.dropped += 1
+
+    def flush(self) -> None:
+        pause = threading.Event()
+        for _ in range(100):
+            if not self._lines.unfinished_tasks:
+                return
+            pause.wait(FLUSH_S / 100)
+
+    def _work(self) -> None:
+        while True:
+            stream, line = self._lines.get()
+            try:
+                stream.write(line)
+                stream.flush()
+            except (OSError, ValueError):
+                self.dropped += 1
+            finally:
+                self._lines.task_done()
+
+
+def dropped() -> int:
+    """Log events of this process that nobody took in time."""
+    return sum(
+        handler.dropped for handler in logging.getLogger().handlers if isinstance(handler, _Background)
+    )
+
+
+def flush() -> None:
+    """Give what was logged up to a second to be written."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 def _formatter(format: Format, stream: IO[str]) -> ProcessorFormatter:

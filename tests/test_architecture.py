@@ -82,6 +82,7 @@ TIME_AND_CHANCE = {
 MAY_TELL_TIME: Mapping[str, str] = {
     "syncd.clock": "it is the clock",
     "syncd.app": "it hands the system's chance to the retries",
+    "syncd.service.daemon": "it makes a token, and hands the system's chance to the timetable",
     "syncd.workers": "a child process is limited in real seconds, and no run decides by them",
     "syncd.sandbox": "it plays a server, which has a clock of its own",
 }

@@ -24,7 +24,7 @@ from connectors.confluence_export.export import (
 from connectors.confluence_export.html import HtmlExport
 from connectors.confluence_export.memory import Facts, Known, Memory
 from connectors.confluence_export.xml import XmlExport
-from syncd.connector import Connector, Context, Snapshot
+from syncd.connector import LOCAL, Connector, Context, Snapshot
 from syncd.errors import ItemError, SourceUnavailable
 from syncd.model import Document, Item, Unlisted
 
@@ -50,8 +50,9 @@ class ConfluenceExportSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     path: str = Field(
+        json_schema_extra=LOCAL,
         description="The exported zip, the folder it was unpacked into, or a folder of dated exports, of "
-        "which the newest complete one is taken. Relative to the configuration file."
+        "which the newest complete one is taken. Relative to the configuration file.",
     )
     format: Literal["auto", "html", "xml"] = Field("auto", description="What kind of export it has to be.")
     spaces: list[str] = Field(default_factory=list, description="Space keys to publish; all spaces if empty.")

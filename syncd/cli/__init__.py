@@ -26,6 +26,8 @@ _COMMANDS = {
     "plan": ("plan", "Tell what a sync would do, with reasons; write nothing."),
     "sync": ("sync", "Run now: publish what changed, remove what is gone."),
     "verify": ("verify", "Compare what Intercom holds with what was sent; --repair mends it."),
+    "run": ("run", "Be the service: keep all sources in sync until a signal ends it."),
+    "health": ("health", "Tell whether the service lives, or is ready; for container health checks."),
     "status": ("status", "Tell how each source stands."),
     "runs": ("runs", "Tell the history of runs."),
     "pages": ("pages", "List what is published, parked or left out."),

@@ -29,18 +29,14 @@ from pydantic import (
 from syncd.config import address
 from syncd.config.pattern import Matching
 from syncd.config.quantity import Bytes, Seconds
-from syncd.config.schedule import ScheduleSetting
+from syncd.config.schedule import QuietSetting, ScheduleSetting, ZoneName
 from syncd.config.secret import secrets_in
+from syncd.config.section import Section
+from syncd.config.service import ServiceConfig
 from syncd.config.token import FileToken, GivenToken, Token
 from syncd.errors import ConfigError
 
 MAX_ID = 2**63 - 1
-
-
-class Section(BaseModel):
-    """A part of the configuration: immutable, and unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _check_base_url(url: str) -> str:
@@ -222,6 +218,23 @@ class Common(Section):
         validate_default=True,
         description='When `syncd run` looks at the source: "every 15m", or five fields of cron: "0 * * * *".',
     )
+    timezone: ZoneName = Field(
+        default="UTC", description="Of cron's fields and of the quiet hours, such as Europe/Berlin."
+    )
+    jitter: Seconds = Field(
+        default="0s",
+        validate_default=True,
+        description="Up to so much later than the schedule says, so that not all sources begin at once.",
+    )
+    quiet_hours: QuietSetting | None = Field(
+        default=None,
+        description='Hours such as "22:00-06:00" in which `syncd run` begins nothing by itself; what was due '
+        "in them runs once afterwards.",
+    )
+    watch: bool = Field(
+        default=True,
+        description="`syncd run` looks at once when something changes in a folder of this machine.",
+    )
     time_limit: Seconds = Field(
         default="2h",
         validate_default=True,
@@ -393,6 +406,14 @@ class Config(Section):
         description="Where syncd remembers what it sent: sqlite:///FILE (a relative path starts at the "
         "folder of this file) or postgresql://…, with a password only by ${VAR}.",
     )
+    service: ServiceConfig = Field(
+        default_factory=ServiceConfig, description="What `syncd run` listens to, and what it may do at once."
+    )
+    metrics_textfile: Path | None = Field(
+        default=None,
+        description="`syncd sync` writes Prometheus metrics into this file, for node_exporter's textfile "
+        "collector; the name ends in .prom. A relative path starts at this file's folder.",
+    )
     defaults: Defaults = Field(
         default_factory=Defaults, description="Settings for every source that does not give its own."
     )
@@ -462,4 +483,4 @@ class Config(Section):
         return frozenset(found - {""})
 
     def _sections(self) -> Iterable[BaseModel]:
-        return (self.intercom, *(source.settings for source in self.sources))
+        return (self.intercom, self.service, *(source.settings for source in self.sources))

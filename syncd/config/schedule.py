@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
-from pydantic import GetPydanticSchema, PlainSerializer
+from pydantic import AfterValidator, GetPydanticSchema, PlainSerializer
 from pydantic_core import core_schema
 
 from syncd.config.quantity import format_duration, parse_duration
@@ -17,6 +18,7 @@ _FORMS = 'must be "every 15m", or cron with five fields such as "0 * * * *"'
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _LONGEST_MONTH = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
+_QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _PART = re.compile(r"(?:\*|(?P<first>\w{1,3})(?:-(?P<last>\w{1,3}))?)(?:/(?P<step>\d{1,2}))?", re.ASCII)
 
 
@@ -57,6 +59,32 @@ class Cron:
 
 
 Schedule = Every | Cron
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """A part of each day, in minutes since midnight; an end before the start is on the next day."""
+
+    start_min: int
+    end_min: int
+
+    def __str__(self) -> str:
+        return "-".join(f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (self.start_min, self.end_min))
+
+
+def parse_quiet_hours(value: object) -> QuietHours:
+    """Read "22:00-06:00".
+
+    Raises:
+        ValueError: another form, or hours without an end.
+    """
+    match = _QUIET.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('must be hours of the day such as "22:00-06:00", in quotes')
+    start, end, end_min = int(match[1]) * 60 + int(match[2]), int(match[3]), int(match[4])
+    if start == end * 60 + end_min:
+        raise ValueError("must not last all day; to stop a source, set 'enabled: false'")
+    return QuietHours(start_min=start, end_min=end * 60 + end_min)
 
 
 def parse_schedule(value: object) -> Schedule:
@@ -146,3 +174,35 @@ ScheduleSetting = Annotated[
 
 def _read(value: object) -> Schedule:
     return value if isinstance(value, Every | Cron) else parse_schedule(value)
+
+
+def _read_quiet(value: object) -> QuietHours:
+    return value if isinstance(value, QuietHours) else parse_quiet_hours(value)
+
+
+QuietSetting = Annotated[
+    QuietHours,
+    GetPydanticSchema(
+        get_pydantic_core_schema=lambda _source, _handler: core_schema.no_info_plain_validator_function(
+            _read_quiet
+        ),
+        get_pydantic_json_schema=lambda _schema, _handler: {
+            "type": "string",
+            "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$",
+            "examples": ["22:00-06:00"],
+        },
+    ),
+    PlainSerializer(str, return_type=str),
+]
+
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError) as error:
+        raise ValueError("is no time zone that this machine knows; such as UTC or Europe/Berlin") from error
+    return name
+
+
+ZoneName = Annotated[str, AfterValidator(_check_zone)]
+"""The name of a time zone."""

@@ -137,6 +137,10 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         """
         return self._database.read(work)
 
+    def probe(self) -> None:
+        """Raise StateStoreError if the state cannot be written; nothing is."""
+        self._database.write(lambda connection: None)
+
     def schema(self) -> str | None:
         """The schema that the rows are in now; None while there is none."""
         if isinstance(self._database, MemoryCopy) and self._database.empty:

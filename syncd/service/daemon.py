@@ -1,0 +1,131 @@
+"""All parts of `syncd run`, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+
+from starlette.applications import Starlette
+
+from syncd.app import Engine
+from syncd.clock import SystemClock
+from syncd.config.model import Config
+from syncd.errors import ConfigError, SyncdError
+from syncd.log import get_logger, redact
+from syncd.service.announce import Address, announced, announcement
+from syncd.service.control import Control
+from syncd.service.guard import Guard
+from syncd.service.health import Health
+from syncd.service.metrics import Metrics
+from syncd.service.server import listening, serving
+from syncd.service.service import Service
+from syncd.service.shutdown import Signals
+from syncd.service.watch import Watch, places
+from syncd.service.webhooks import Webhooks
+from syncd.state.store import SqlStateStore
+
+log = get_logger(__name__)
+
+
+async def serve(config: Config, store: SqlStateStore, *, load: Callable[[], Config]) -> None:
+    """Be the service until a signal ends it. `load` reads the configuration anew, and may raise ConfigError.
+
+    Raises:
+        ConfigError: the address cannot be had, or a secret is wrong.
+        StateStoreError: the state cannot be read.
+    """
+    async with AsyncExitStack() as stack:
+        daemon = await _Daemon.build(config, store, load, stack)
+        await daemon.run()
+
+
+class _Daemon:
+    def __init__(self, config: Config, engine: Engine, load: Callable[[], Config]) -> None:
+        self._load = load
+        self._token = config.service.access_token(config.base)
+        self.service = Service(config, engine, clock=SystemClock(), sleep=SystemClock().sleep, random=random.random)
+        self.metrics = Metrics(self.service)
+        self.service.listeners.append(self.metrics.ran)
+        self.webhooks = Webhooks(self.service, count=self.metrics.received)
+        self.health = Health(self.service, self.metrics, sleep=SystemClock().sleep, token=lambda: self._token)
+        self.own_token = secrets.token_urlsafe(32)
+        redact.add(self.own_token)
+        self.control = Control(self.service, self.own_token, self._token, reload=self.reload)
+        self.watch = Watch(lambda source: self._wanted_by_watch(source))
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def build(
+        cls, config: Config, store: SqlStateStore, load: Callable[[], Config], stack: AsyncExitStack
+    ) -> _Daemon:
+        """Open the port first, so that nothing is begun by a service that cannot be reached."""
+        listener = listening(config.service)
+        stack.callback(listener.close)
+        met: list[Metrics] = []
+        engine = Engine(config, store, answered=lambda status: met[0].answered(status))
+        await stack.enter_async_context(engine)
+        daemon = cls(config, engine, load)
+        met.append(daemon.metrics)
+        site = Starlette(
+            routes=[*daemon.health.routes(), *daemon.webhooks.routes(), *daemon.control.routes()]
+        )
+        await stack.enter_async_context(serving(Guard(site, hosts=config.service.hosts), listener))
+        host, port = listener.getsockname()[:2]
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # it is not bound
+        address = Address(host=reachable, port=port, token=daemon.own_token)
+        stack.enter_context(announced(announcement(store.path), address))
+        log.info("service_started", listen=config.service.listen, pid=os.getpid())
+        return daemon
+
+    async def run(self) -> None:
+        Signals(stop=self.service.stop, reload=lambda: self._begin(self._reload_or_complain())).install()
+        self.watch.watch(places(self.service.config))
+        beating = asyncio.create_task(self.health.beat())
+        watching = asyncio.create_task(self.watch.run())
+        try:
+            await self.service.run()
+        finally:
+            for task in (beating, watching, *self._tasks):
+                task.cancel()
+            await asyncio.gather(beating, watching, return_exceptions=True)
+            log.info("service_stopped")
+
+    async def reload(self) -> None:
+        """Take over what the configuration says now. Raises ConfigError, and then nothing is changed."""
+        config = await asyncio.to_thread(self._load)
+        before = self.service.config
+        if (config.state_url, config.service.listen, config.service.hosts) != (
+            before.state_url,
+            before.service.listen,
+            before.service.hosts,
+        ):
+            raise ConfigError(
+                "'state', 'service.listen' and 'service.hosts' need a restart: nothing was changed."
+            )
+        token = config.service.access_token(config.base)
+        self.webhooks.configure(config)
+        self._token, self.control.tokens = token, (self.own_token, token)
+        redact.add(*config.secrets())
+        await self.service.configure(config)
+        self.metrics.configure()
+        self.watch.watch(places(config))
+        log.info("configuration_reloaded", sources=[source.name for source in self.service.sources])
+
+    async def _reload_or_complain(self) -> None:
+        try:
+            await self.reload()
+        except SyncdError as error:
+            log.error("reload_refused", error=str(error))
+
+    def _wanted_by_watch(self, source: str) -> None:
+        if not self.service.stopping.is_set():
+            self.service.want_run(source, "watch")
+
+    def _begin(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

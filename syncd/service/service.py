@@ -1,0 +1,236 @@
+"""The service itself: what is due runs, and whoever has a right to may look, ask and pause.
+
+Everything runs on one event loop. The web server, the control API and the dashboard see this object only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from syncd.app import Engine
+from syncd.clock import Clock, Random, Sleep
+from syncd.config.model import Config, SourceConfig
+from syncd.errors import ConfigError, SyncdError
+from syncd.log import bound, get_logger
+from syncd.model import Report, Result
+from syncd.outcome import Outcome
+from syncd.service.calendar import Calendar
+from syncd.service.queue import Queue, Want
+from syncd.service.timetable import Timetable
+from syncd.state.queries import SourceSummary, source_summaries
+
+log = get_logger(__name__)
+
+BY_PEOPLE = frozenset({"manual", "cron", "control", "dashboard"})
+"""What asks for a run at once, whatever the hour, and whether the source is paused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A run that ended, for those who listen."""
+
+    want: Want
+    outcome: Outcome
+    began: float
+    ended: float
+
+
+class Service:
+    """Runs sources when they want it, several at once, each never twice at once.
+
+    Attributes:
+        config: in force now.
+        listeners: are told of each run that ended; they must not block.
+        stopping: set once the service was asked to stop.
+    """
+
+    def __init__(self, config: Config, engine: Engine, *, clock: Clock, sleep: Sleep, random: Random) -> None:
+        self.config = config
+        self.clock = clock
+        self.listeners: list[Callable[[Ended], None]] = []
+        self.stopping = asyncio.Event()
+        self._engine = engine
+        self._queue = Queue(config.service.concurrency)
+        self._timetable = Timetable(clock=clock, sleep=sleep, random=random, due=self._due)
+        self._paused: dict[str, bool] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -- what people and programs may ask ------------------------------------------------------------
+
+    @property
+    def sources(self) -> Sequence[SourceConfig]:
+        """The sources that are configured and enabled."""
+        return [source for source in self.config.sources if source.enabled]
+
+    def running(self) -> Mapping[str, Want]:
+        """The runs that are under way, by source."""
+        return self._queue.running
+
+    def waiting(self) -> Mapping[str, Want]:
+        """The runs that are wanted and have not begun, by source."""
+        return self._queue.waiting
+
+    def next_run(self, source: str) -> float | None:
+        """When the schedule lets the source run next, in Unix seconds; None if it does not."""
+        return None if source in self._paused else self._timetable.next_run(source)
+
+    def is_paused(self, source: str) -> bool:
+        """Whether the source runs only if a person asks for it."""
+        return source in self._paused
+
+    async def summaries(self) -> dict[str, SourceSummary]:
+        """How each source stands, as the state store knows it."""
+        return {summary.source: summary for summary in await self._engine.ask(source_summaries)}
+
+    async def ask(self, question: Callable[..., object]) -> object:
+        """Ask the state store something else, in its thread."""
+        return await self._engine.ask(question)
+
+    # -- what they may do ----------------------------------------------------------------------------
+
+    def want_run(self, source: str, why: str, *, full: bool = False) -> Want | None:
+        """Ask for a run of a source that begins after this moment.
+
+        Return it, or None if it has to wait: for the end of the quiet hours, or until the source is no
+        longer paused.
+
+        Raises:
+            ConfigError: no source has that name, or the service is about to end.
+        """
+        settings = self.config.source(source)
+        if self.stopping.is_set():
+            raise ConfigError("the service is about to stop, and begins no run any more. Try again later.")
+        if why not in BY_PEOPLE:
+            if not settings.enabled:
+                return None
+            if source in self._paused:
+                self._paused[source] = True
+                return None
+            now = self.clock.now()
+            if (opens := _calendar(settings).opens(now)) > now:
+                self._timetable.bring_forward(source, opens)
+                return None
+        want = self._queue.want(source, why, full=full)
+        self._dispatch()
+        return want
+
+    def pause(self, source: str) -> None:
+        """Let the source run only if a person asks for it, until `resume` or the end of the service.
+
+        Raises:
+            ConfigError: no source has that name.
+        """
+        self.config.source(source)
+        self._paused.setdefault(source, False)
+        self._queue.drop(source)
+        log.info("source_paused", source=source)
+
+    def resume(self, source: str) -> None:
+        """Let the source run by itself again; if something wanted it to run meanwhile, it does now, once."""
+        self.config.source(source)
+        log.info("source_resumed", source=source)
+        if self._paused.pop(source, False):
+            self.want_run(source, "schedule")
+
+    # -- its life ------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run what is due until it is asked to stop; then let what is under way end, which takes seconds."""
+        known = await self.summaries()
+        for settings in self.sources:
+            self._plan(settings, known.get(settings.name))
+        timetable = asyncio.create_task(self._timetable.run())
+        stopping = asyncio.create_task(self.stopping.wait())
+        try:
+            await asyncio.wait((timetable, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if timetable.done():
+                await timetable
+        finally:
+            self.stop()
+            stopping.cancel()
+            timetable.cancel()
+            self._timetable.shutdown()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+
+    def stop(self) -> None:
+        """Begin nothing any more, and ask what is under way to end."""
+        if not self.stopping.is_set():
+            log.info("service_stopping", running=sorted(self._queue.running))
+        self.stopping.set()
+        self._queue.drop_all()
+
+    async def configure(self, config: Config) -> None:
+        """Take over another configuration; runs that are under way go on."""
+        before, self.config = self.config, config
+        await self._engine.configure(config)
+        self._queue.limit = config.service.concurrency
+        known = await self.summaries()
+        wanted = {source.name: source for source in self.sources}
+        former = {source.name: source for source in before.sources if source.enabled}
+        for name in former.keys() - wanted.keys():
+            self._timetable.drop(name)
+            self._queue.drop(name)
+            self._paused.pop(name, None)
+        for name, settings in wanted.items():
+            same = name in former and _when(former[name]) == _when(settings)
+            if not same:
+                self._plan(settings, known.get(name))
+        self._dispatch()
+
+    def _plan(self, settings: SourceConfig, known: SourceSummary | None) -> None:
+        calendar = _calendar(settings)
+        last = known.last_run.started if known is not None and known.last_run is not None else None
+        first = calendar.first(self.clock.now(), last)
+        self._timetable.plan(settings.name, calendar, first=first, jitter_s=settings.jitter)
+
+    def _due(self, source: str) -> None:
+        if not self.stopping.is_set():
+            self.want_run(source, "schedule")
+
+    def _dispatch(self) -> None:
+        while not self.stopping.is_set() and (want := self._queue.take()) is not None:
+            task = asyncio.create_task(self._carry_out(want))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, want: Want) -> None:
+        began = want.began = self.clock.now()
+        try:
+            with bound(source=want.source):
+                outcome = await self._outcome(want)
+        finally:
+            self._queue.ended(want)
+        if not want.outcome.done():
+            want.outcome.set_result(outcome)
+        for listener in self.listeners:
+            listener(Ended(want=want, outcome=outcome, began=began, ended=self.clock.now()))
+        self._dispatch()
+
+    async def _outcome(self, want: Want) -> Outcome:
+        try:
+            settings = self.config.source(want.source)
+            return await self._engine.sync(
+                settings, full=want.full, trigger=want.why, stop=self.stopping, progress=want.activity
+            )
+        except SyncdError as error:
+            log.error("run_failed", error=str(error))
+            return _failed(want.source, error, str(error))
+        except Exception as error:
+            # One source must not end the service, and with it all the others.
+            log.exception("run_broke")
+            return _failed(want.source, error, f"unexpected {type(error).__name__}; the log has more")
+
+
+def _calendar(settings: SourceConfig) -> Calendar:
+    return Calendar(schedule=settings.schedule, zone=settings.timezone, quiet=settings.quiet_hours)
+
+
+def _when(settings: SourceConfig) -> tuple[Calendar, float]:
+    return _calendar(settings), settings.jitter
+
+
+def _failed(source: str, error: Exception, why: str) -> Outcome:
+    return Outcome(report=Report(name=source, result=Result.FAILED, error=why), error=error)
