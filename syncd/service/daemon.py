@@ -47,11 +47,13 @@ class _Daemon:
     def __init__(self, config: Config, engine: Engine, load: Callable[[], Config]) -> None:
         self._load = load
         self._token = config.service.access_token(config.base)
-        self.service = Service(config, engine, clock=SystemClock(), sleep=SystemClock().sleep, random=random.random)
+        self.service = Service(
+            config, engine, clock=SystemClock(), sleep=SystemClock().sleep, random=random.random
+        )
         self.metrics = Metrics(self.service)
         self.service.listeners.append(self.metrics.ran)
         self.webhooks = Webhooks(self.service, count=self.metrics.received)
-        self.health = Health(self.service, self.metrics, sleep=SystemClock().sleep, token=lambda: self._token)
+        self.health = Health(self.service, self.metrics, sleep=clock.sleep, token=lambda: self._token)
         self.own_token = secrets.token_urlsafe(32)
         redact.add(self.own_token)
         self.control = Control(self.service, self.own_token, self._token, reload=self.reload)

@@ -165,10 +165,10 @@ def standing(summaries: Summaries, names: Collection[str]) -> Iterator[Metric]:
         summary = summaries.get(name)
         for state in ("live", "pending", "deleting", "quarantined", "skipped", "missing", "ambiguous"):
             pages.add_metric([name, state], getattr(summary, state, 0))
-        hold = summary.hold if summary is not None else None
+        holds = summary.holds if summary is not None else ()
         last = summary.last_run if summary is not None else None
-        held.add_metric([name], hold.count if hold is not None else 0)
-        since.add_metric([name], hold.since if hold is not None else 0)
+        held.add_metric([name], sum(hold.count for hold in holds))
+        since.add_metric([name], min((hold.since for hold in holds), default=0))
         parked.add_metric([name], summary.quarantined if summary is not None else 0)
         complete.add_metric([name], (summary.last_complete if summary is not None else None) or 0)
         began.add_metric([name], last.started if last is not None else 0)
