@@ -27,6 +27,7 @@ def command(config_path: Path | None, as_json: bool) -> int:
     that is no longer configured does not count.
     """
     from syncd import app
+    from syncd.cli.following import told_by_service
     from syncd.cli.report import SCHEMA, overall, print_json
     from syncd.cli.session import configuration
     from syncd.cli.text import telling
@@ -44,6 +45,10 @@ def command(config_path: Path | None, as_json: bool) -> int:
         for source in loaded.sources
     ]
     configured = {source.name for source in loaded.sources}
+    for name, told in told_by_service(loaded).items():
+        for row in rows:
+            if row["name"] == name:
+                row |= {"next_run": told["next_run"], "running": told["running"] is not None}
     rows += [
         _row(name, summary, enabled=True, now=now, running=running) | {"configured": False}
         for name, summary in known.items()
@@ -98,6 +103,7 @@ def _row(
         "last_run": last.started if last is not None else None,
         "last_complete": summary.last_complete if summary is not None else None,
         "next_run": None,
+        "running": False,
     }
 
 

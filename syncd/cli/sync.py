@@ -12,10 +12,12 @@ import click
 
 from syncd.cli import exit_codes
 from syncd.cli.options import config_option, json_option
+from syncd.errors import SourceBusy
 
 if TYPE_CHECKING:
     from syncd.config.model import Config
     from syncd.outcome import Outcome
+    from syncd.state.queries import SourceSummary
     from syncd.state.store import SqlStateStore
 
 
@@ -75,8 +77,24 @@ def run_sync(
     token = config.token_source()
     app.chosen(config, names)
     token()  # without one nothing can be sent, so nothing is begun
-    with app.state_store(config, command="syncd sync") as store:
-        outcomes, stopped_by = asyncio.run(_collect(config, store, names, full, repair, as_json or quiet))
+    trigger = "manual" if sys.stderr.isatty() else "cron"
+    silent = as_json or quiet
+    stopped_by: signal.Signals | None = None
+    summaries: list[SourceSummary] = []
+    try:
+        with app.state_store(config, command="syncd sync") as store:
+            outcomes, stopped_by = asyncio.run(_collect(config, store, names, full, repair, trigger, silent))
+            if config.metrics_textfile is not None:
+                from syncd.state.queries import source_summaries
+
+                summaries = source_summaries(store)
+    except SourceBusy:
+        from syncd.cli.following import run_by_service
+
+        found = run_by_service(config, names, full=full, repair=repair, trigger=trigger, silent=silent)
+        if found is None:
+            raise
+        outcomes = found
     with telling():
         if as_json:
             report.print_json(report.document(outcomes))
@@ -84,13 +102,27 @@ def run_sync(
             for outcome in outcomes:
                 if not quiet or exit_codes.of_outcome(outcome) != exit_codes.OK:
                     report.tell(outcome)
+    if summaries and config.metrics_textfile is not None:
+        from syncd.service.gauges import write_textfile
+
+        write_textfile(
+            config.base / config.metrics_textfile.expanduser(),
+            {summary.source: summary for summary in summaries},
+            [source.name for source in app.chosen(config, ())],
+        )
     if stopped_by is not None:
         return exit_codes.INTERRUPTED if stopped_by == signal.SIGINT else exit_codes.TERMINATED
     return exit_codes.worst(exit_codes.of_outcome(outcome) for outcome in outcomes)
 
 
 async def _collect(
-    config: Config, store: SqlStateStore, names: tuple[str, ...], full: bool, repair: bool, silent: bool
+    config: Config,
+    store: SqlStateStore,
+    names: tuple[str, ...],
+    full: bool,
+    repair: bool,
+    trigger: str,
+    silent: bool,
 ) -> tuple[list[Outcome], signal.Signals | None]:
     from syncd import app
     from syncd.cli.progress import shown
@@ -110,7 +142,6 @@ async def _collect(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping, number)
-    trigger = "manual" if sys.stderr.isatty() else "cron"
     outcomes: list[Outcome] = []
     try:
         with shown(silent=silent) as progress:

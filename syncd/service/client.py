@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,7 +32,9 @@ class Client:
             sources: list[dict[str, Any]] = json.loads(answer.read())["sources"]
             return sources
 
-    def run(self, names: tuple[str, ...], *, full: bool, trigger: str) -> Iterator[dict[str, Any]]:
+    def run(
+        self, names: Sequence[str], *, full: bool, repair: bool, trigger: str
+    ) -> Iterator[dict[str, Any]]:
         """Ask for runs, and yield what is told of them to their end.
 
         Raises:
@@ -40,7 +42,7 @@ class Client:
             ConfigError: it knows no such source, or is about to stop.
             SourceBusy: it ended before the runs did.
         """
-        asked = {"sources": list(names), "full": full, "trigger": trigger}
+        asked = {"sources": list(names), "full": full, "repair": repair, "trigger": trigger}
         with self._asked("POST", "/api/runs", asked, answer_s=_ANSWER_S) as answer:
             try:
                 while line := answer.readline():

@@ -80,17 +80,14 @@ class Control:
 
     async def _run(self, request: Request) -> Response:
         asked = await _asked(request)
-        names, full, why = asked.get("sources"), asked.get("full", False), asked.get("trigger", "control")
-        if (
-            not isinstance(names, list)
-            or not isinstance(full, bool)
-            or why not in ("manual", "cron", "control")
-        ):
-            raise Refused(400, 'the body must be {"sources": [NAME…], "full": false}')
+        names, why = asked.get("sources"), asked.get("trigger", "control")
+        how = {name: asked.get(name, False) for name in ("full", "repair")}
+        if not isinstance(names, list) or set(map(type, how.values())) != {bool} or why not in _TRIGGERS:
+            raise Refused(400, 'the body must be {"sources": [NAME…], "full": false, "repair": false}')
         chosen = [str(name) for name in names] or [source.name for source in self._service.sources]
         for name in chosen:
             self._service.config.source(name)
-        wants = [self._service.want_run(name, why, full=full) for name in dict.fromkeys(chosen)]
+        wants = [self._service.want_run(name, why, **how) for name in dict.fromkeys(chosen)]
         return StreamingResponse(
             _follow([want for want in wants if want is not None]), 202, media_type="application/x-ndjson"
         )

@@ -9,8 +9,6 @@ import secrets
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 
-from starlette.applications import Starlette
-
 from syncd.app import Engine
 from syncd.clock import SystemClock
 from syncd.config.model import Config
@@ -18,7 +16,7 @@ from syncd.errors import ConfigError, SyncdError
 from syncd.log import get_logger, redact
 from syncd.service.announce import Address, announced, announcement
 from syncd.service.control import Control
-from syncd.service.guard import Guard
+from syncd.service.guard import guarded
 from syncd.service.health import Health
 from syncd.service.metrics import Metrics
 from syncd.service.server import listening, serving
@@ -47,9 +45,8 @@ class _Daemon:
     def __init__(self, config: Config, engine: Engine, load: Callable[[], Config]) -> None:
         self._load = load
         self._token = config.service.access_token(config.base)
-        self.service = Service(
-            config, engine, clock=SystemClock(), sleep=SystemClock().sleep, random=random.random
-        )
+        clock = SystemClock()
+        self.service = Service(config, engine, clock=clock, sleep=clock.sleep, random=random.random)
         self.metrics = Metrics(self.service)
         self.service.listeners.append(self.metrics.ran)
         self.webhooks = Webhooks(self.service, count=self.metrics.received)
@@ -72,10 +69,9 @@ class _Daemon:
         await stack.enter_async_context(engine)
         daemon = cls(config, engine, load)
         met.append(daemon.metrics)
-        site = Starlette(
-            routes=[*daemon.health.routes(), *daemon.webhooks.routes(), *daemon.control.routes()]
-        )
-        await stack.enter_async_context(serving(Guard(site, hosts=config.service.hosts), listener))
+        routes = [*daemon.health.routes(), *daemon.webhooks.routes(), *daemon.control.routes()]
+        site = guarded(routes, hosts=config.service.hosts)
+        await stack.enter_async_context(serving(site, listener))
         host, port = listener.getsockname()[:2]
         reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # it is not bound
         address = Address(host=reachable, port=port, token=daemon.own_token)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Collection, MutableMapping
+from collections.abc import Collection, MutableMapping, Sequence
 from typing import Any
 
+from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from syncd.log import get_logger
@@ -49,27 +51,31 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        begun = False
 
         async def answer(message: Message) -> None:
-            nonlocal begun
             if message["type"] == "http.response.start":
-                begun = True
                 _secure(message)
             await send(message)
 
+        if _host_name(scope) not in self._hosts:
+            refused = Refused(421, "this host name is not served here; see 'hosts' in the configuration")
+            await _refusal(refused)(scope, receive, answer)
+            return
         try:
-            if _host_name(scope) not in self._hosts:
-                raise Refused(421, "this host name is not served here; see 'hosts' in the configuration")
             await self._site(scope, receive, answer)
-        except Refused as refused:
-            await JSONResponse({"error": str(refused)}, refused.status)(scope, receive, answer)
-        except asyncio.CancelledError:
-            raise
         except Exception:
+            # Starlette has answered that there was an error, and not which.
             log.exception("request_failed", path=scope["path"])
-            if not begun:
-                await PlainTextResponse("internal error\n", 500)(scope, receive, answer)
+
+
+def guarded(routes: Sequence[BaseRoute], *, hosts: Collection[str]) -> Guard:
+    """Make one application of routes, in which whatever raises Refused is answered so."""
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)
+        return _refusal(error)
+
+    return Guard(Starlette(routes=routes, exception_handlers={Refused: refuse}), hosts=hosts)
 
 
 async def body_of(request: Request, *, limit_bytes: int, limit_s: float) -> bytes:
@@ -108,6 +114,10 @@ def bearer_is(request: Request, *tokens: str | None) -> bool:
 def unauthorized() -> Response:
     """The answer to a request without the right token."""
     return JSONResponse({"error": "a bearer token is needed"}, 401, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _refusal(refused: Refused) -> Response:
+    return JSONResponse({"error": str(refused)}, refused.status)
 
 
 def _secure(message: MutableMapping[str, Any]) -> None:

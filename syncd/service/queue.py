@@ -40,6 +40,7 @@ class Want:
     Attributes:
         why: what asked first: schedule, webhook, watch, manual, cron, control.
         full: somebody wants every page to be looked at.
+        repair: somebody wants it compared with Intercom, and what differs sent again.
         began: Unix seconds; None while it waits.
         outcome: of the run, once it ended; cancelled if it never will.
     """
@@ -47,6 +48,7 @@ class Want:
     source: str
     why: str
     full: bool = False
+    repair: bool = False
     began: float | None = None
     activity: Activity = field(default_factory=Activity)
     outcome: asyncio.Future[Outcome] = field(
@@ -73,10 +75,11 @@ class Queue:
         """The runs that have not begun."""
         return self._waiting
 
-    def want(self, source: str, why: str, *, full: bool = False) -> Want:
+    def want(self, source: str, why: str, *, full: bool = False, repair: bool = False) -> Want:
         """Ask for a run that begins after this moment; return the one that will be."""
         want = self._waiting.setdefault(source, Want(source=source, why=why))
         want.full = want.full or full
+        want.repair = want.repair or repair
         return want
 
     def take(self) -> Want | None:

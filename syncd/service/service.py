@@ -90,7 +90,7 @@ class Service:
 
     # -- what they may do ----------------------------------------------------------------------------
 
-    def want_run(self, source: str, why: str, *, full: bool = False) -> Want | None:
+    def want_run(self, source: str, why: str, *, full: bool = False, repair: bool = False) -> Want | None:
         """Ask for a run of a source that begins after this moment.
 
         Return it, or None if it has to wait: for the end of the quiet hours, or until the source is no
@@ -112,7 +112,7 @@ class Service:
             if (opens := _calendar(settings).opens(now)) > now:
                 self._timetable.bring_forward(source, opens)
                 return None
-        want = self._queue.want(source, why, full=full)
+        want = self._queue.want(source, why, full=full, repair=repair)
         self._dispatch()
         return want
 
@@ -124,7 +124,10 @@ class Service:
         """
         self.config.source(source)
         self._paused.setdefault(source, False)
-        self._queue.drop(source)
+        waiting = self._queue.waiting.get(source)
+        if waiting is not None and waiting.why not in BY_PEOPLE:
+            self._queue.drop(source)
+            self._paused[source] = True
         log.info("source_paused", source=source)
 
     def resume(self, source: str) -> None:
@@ -205,15 +208,26 @@ class Service:
             self._queue.ended(want)
         if not want.outcome.done():
             want.outcome.set_result(outcome)
-        for listener in self.listeners:
-            listener(Ended(want=want, outcome=outcome, began=began, ended=self.clock.now()))
+        self._tell(Ended(want=want, outcome=outcome, began=began, ended=self.clock.now()))
         self._dispatch()
+
+    def _tell(self, ended: Ended) -> None:
+        for listener in self.listeners:
+            try:
+                listener(ended)
+            except Exception:
+                log.exception("listener_broke", source=ended.want.source)
 
     async def _outcome(self, want: Want) -> Outcome:
         try:
             settings = self.config.source(want.source)
             return await self._engine.sync(
-                settings, full=want.full, trigger=want.why, stop=self.stopping, progress=want.activity
+                settings,
+                full=want.full,
+                repair=want.repair,
+                trigger=want.why,
+                stop=self.stopping,
+                progress=want.activity,
             )
         except SyncdError as error:
             log.error("run_failed", error=str(error))

@@ -1,0 +1,94 @@
+"""How the sources stand, as Prometheus reads it: from a service, or from a file that a command leaves."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from syncd import __version__
+from syncd.errors import ConfigError
+from syncd.model import Result
+from syncd.state.queries import SourceSummary
+
+ACTIONS = ("created", "updated", "deleted", "failed")
+"""What runs do to pages: fields of a report."""
+
+Summaries = Mapping[str, SourceSummary]
+
+
+class _Standing(Collector):
+    def __init__(self, summaries: Summaries, names: Collection[str]) -> None:
+        self._summaries = summaries
+        self._names = names
+
+    def collect(self) -> Iterable[Metric]:
+        return standing(self._summaries, self._names)
+
+
+def standing(summaries: Summaries, names: Collection[str]) -> Iterator[Metric]:
+    """How the sources stand, as the state store knows it; a source that never ran counts with zeros."""
+    info = InfoMetricFamily("syncd_build", "What runs.")
+    info.add_metric([], {"version": __version__, "python": platform.python_version()})
+    yield info
+    pages = gauge("source_pages", "Pages by state.", "source", "state")
+    held = gauge("held_pages", "Pages that wait for a person's decision.", "source")
+    parked = gauge("quarantined_pages", "Pages that could not be published.", "source")
+    since = gauge("hold_oldest_timestamp_seconds", "Since when they wait; 0: nothing waits.", "source")
+    complete = gauge("last_complete_timestamp_seconds", "When a run last saw all; 0: never.", "source")
+    began = gauge("last_run_timestamp_seconds", "When the last run began; 0: never.", "source")
+    results = gauge("last_run_result", "1 for the result of the last run.", "source", "result")
+    counts = gauge("last_run_pages", "Pages that the last run carried out.", "source", "action")
+    for name in sorted(names):
+        summary = summaries.get(name)
+        for state in ("live", "pending", "deleting", "quarantined", "skipped", "missing", "ambiguous"):
+            pages.add_metric([name, state], getattr(summary, state, 0))
+        holds = summary.holds if summary is not None else ()
+        last = summary.last_run if summary is not None else None
+        held.add_metric([name], sum(hold.count for hold in holds))
+        since.add_metric([name], min((hold.since for hold in holds), default=0))
+        parked.add_metric([name], summary.quarantined if summary is not None else 0)
+        complete.add_metric([name], (summary.last_complete if summary is not None else None) or 0)
+        began.add_metric([name], last.started if last is not None else 0)
+        for result in Result:
+            results.add_metric([name, result.value], last is not None and last.result == result.value)
+        for action in ACTIONS:
+            counts.add_metric([name, action], getattr(last, action, 0))
+    yield from (pages, held, parked, since, complete, began, results, counts)
+
+
+def write_textfile(path: Path, summaries: Summaries, names: Collection[str]) -> None:
+    """Leave how the sources stand for node_exporter's textfile collector; the file is whole at any time.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    registry = CollectorRegistry()
+    registry.register(_Standing(summaries, names))
+    text = generate_latest(registry)
+    temporary: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(text)
+        # node_exporter is another user.
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise ConfigError(
+            f"metrics_textfile {path} cannot be written: {(error.strerror or 'unknown reason').lower()}. "
+            "The sync itself is done. Make its folder, writable by this user."
+        ) from error
+
+
+def gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    """Return a gauge without values; its name gets our prefix."""
+    return GaugeMetricFamily(f"syncd_{name}", text, labels=labels)
