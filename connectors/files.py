@@ -119,6 +119,23 @@ def file_path(external_id: str) -> bytes:
     )
 
 
+def place_of(path: str, root: str = "") -> bytes | None:
+    """Return where a file lies that a page names by a path from `root`, from the outermost folder on.
+
+    None if that is outside, or no place at all.
+    """
+    parts: list[bytes] = []
+    for part in [*root.encode("utf-8").split(b"/"), *file_path(path).split(b"/")]:
+        if part == b"..":
+            if not parts:
+                return None
+            parts.pop()
+        elif part not in (b"", b"."):
+            parts.append(part)
+    place = b"/".join(parts)
+    return place if place and b"\0" not in place else None
+
+
 def located(path: Path, base: Path) -> Path:
     """Return where a setting's path leads: "~" is the home folder, and a relative path starts at `base`."""
     # Path.expanduser raises for a user without a home folder, which a container's often is.

@@ -21,11 +21,11 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
@@ -38,10 +38,11 @@ from connectors.files import (
     file_path,
     located,
     media_type,
+    place_of,
 )
 from syncd.connector import LOCAL, NOT_LISTING, Connector, Context, Snapshot
 from syncd.errors import ConfigError, ItemError, ListingIncomplete, SourceUnavailable
-from syncd.model import Document, Item, Unlisted
+from syncd.model import Document, Included, Item, Unlisted
 
 # Kernels stamp files by a clock that ticks every 1 to 10 ms; FAT and old file systems keep whole seconds.
 _TICK_NS = 10_000_000
@@ -51,6 +52,9 @@ _SECOND_NS = 1_000_000_000
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a pipe would wait for its other end.
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+# A link on the way counts as nothing there, too.
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
 
 _ATTEMPTS = 3
 
@@ -112,6 +116,12 @@ class Filesystem:
             os.close(descriptor)
 
 
+class _Text(NamedTuple):
+    body: str
+    version: str
+    modified_s: float
+
+
 class Folder(Snapshot):
     """A folder as it is now."""
 
@@ -137,6 +147,34 @@ class Folder(Snapshot):
             return os.listdir(self._descriptor)
         except OSError:
             return ()  # the listing will say so
+
+    def versions(self, paths: Collection[str]) -> Mapping[str, str]:
+        """Size, modification time and inode of regular files below the root."""
+        found: dict[str, str] = {}
+        for path in paths:
+            place = self._place(path)
+            with suppress(OSError):
+                if place is not None and stat.S_ISREG((status := self._status(place)).st_mode):
+                    found[path] = _version(status)
+        return found
+
+    def contents(self, paths: Collection[str]) -> Mapping[str, Included]:
+        """Read files below the root, whether or not they are pages."""
+        found: dict[str, Included] = {}
+        for path in paths:
+            place = self._place(path)
+            if place is None:
+                continue
+            try:
+                text = self._text(place)
+            except ItemError:
+                continue
+            except OSError as error:
+                if error.errno in _NOT_THERE:
+                    continue
+                raise self._unreadable(path, error) from error
+            found[path] = Included(path, text.version, text.body)
+        return found
 
     def items(self) -> Iterator[Item | Unlisted]:
         """Name every file that is to be a page.
@@ -168,10 +206,7 @@ class Folder(Snapshot):
         except ItemError as error:
             raise ItemError(f"{item.path}: {error}") from error
         except OSError as error:
-            gone = self._lost()
-            if gone:
-                raise SourceUnavailable(gone) from error
-            raise ItemError(f"{item.path}: cannot read the file: {_reason(error)}") from error
+            raise self._unreadable(item.path, error) from error
 
     def _entries(self, descriptor: int, folder: str, waiting: list[str]) -> Iterator[Item | Unlisted]:
         """List one open folder, "" or "a/b/", and add those in it to `waiting`."""
@@ -195,7 +230,17 @@ class Folder(Snapshot):
                     yield Unlisted(path + "/", _LINK, skipped=True)
 
     def _document(self, item: Item) -> Document:
-        name = file_path(item.external_id)
+        text = self._text(file_path(item.external_id))
+        return Document(
+            external_id=item.external_id,
+            version=text.version,
+            path=item.path,
+            body=text.body,
+            media_type=media_type(item.path),
+            updated_at=_moment(text.modified_s),
+        )
+
+    def _text(self, name: bytes) -> _Text:
         for attempt in range(_ATTEMPTS):
             if attempt:
                 time.sleep(attempt * _TICK_NS / _SECOND_NS)
@@ -210,15 +255,30 @@ class Folder(Snapshot):
                 after = os.fstat(descriptor)
             version = _version(before)
             if len(data) == before.st_size and version == _version(after):
-                return Document(
-                    external_id=item.external_id,
-                    version=f"{version}-racy" if _racy(after, started_ns) else version,
-                    path=item.path,
-                    body=decode(data),
-                    media_type=media_type(item.path),
-                    updated_at=_moment(after.st_mtime),
-                )
+                version = f"{version}-racy" if _racy(after, started_ns) else version
+                return _Text(decode(data), version, after.st_mtime)
         raise ItemError(f"it changed while it was read, {_ATTEMPTS} times; the next run tries again")
+
+    def _place(self, path: str) -> bytes | None:
+        """Where a file lies that a page names; None outside of the root, and for what is never given."""
+        place = place_of(path)
+        return None if place is None or self._selection.never.match(external_id(place)) else place
+
+    def _status(self, place: bytes) -> os.stat_result:
+        folder, _, name = place.rpartition(b"/")
+        if not folder:
+            return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+        descriptor = _open(self._descriptor, folder, _FOLDER_FLAGS)
+        try:
+            return os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        finally:
+            os.close(descriptor)
+
+    def _unreadable(self, path: str, error: OSError) -> Exception:
+        gone = self._lost()
+        return (
+            SourceUnavailable(gone) if gone else ItemError(f"{path}: cannot read the file: {_reason(error)}")
+        )
 
     def _lost(self) -> str | None:
         """Say so if the root is gone, or is another folder than the one that was opened."""

@@ -10,13 +10,13 @@ of the published JSON Schema. It is registered in the entry-point group `syncd.c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from syncd.model import Document, Item, Unlisted
+from syncd.model import Document, Included, Item, Unlisted
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -78,6 +78,23 @@ class Snapshot(Protocol):
         origin: they tell which generator the documents are written for (mkdocs.yml, book.toml, .obsidian).
         """
         return ()
+
+    def versions(self, paths: Collection[str]) -> Mapping[str, str]:
+        """Versions of other files of the origin: what pages include, and what configures their generator.
+
+        Paths are relative to the root and may lead above it ("../book.toml"). What the origin has not, and
+        what it must not give whatever a page asks for, is not in the answer. Opens none of them.
+        """
+        return {}
+
+    def contents(self, paths: Collection[str]) -> Mapping[str, Included]:
+        """Read such files, in one go. What is not there, is too large or is no text is not in the answer.
+
+        Raises:
+            ItemError: one is there and cannot be read now.
+            SourceUnavailable: the origin as a whole went away.
+        """
+        return {}
 
     def items(self) -> Iterator[Item | Unlisted]:
         """Name every item that the origin has now, each once, in any order, without reading it.

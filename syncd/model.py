@@ -53,6 +53,20 @@ class Unlisted(NamedTuple):
         return self.scope.endswith("/") and external_id.startswith(self.scope)
 
 
+class Included(NamedTuple):
+    """Another file of an origin that a page takes text from.
+
+    Attributes:
+        path: relative to the source's root; "../" leads above it, within the origin.
+        version: a cheap token that changes whenever the text may have changed.
+        text: decoded.
+    """
+
+    path: str
+    version: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One document as its origin has it.
@@ -70,6 +84,9 @@ class Document:
         updated_at: the last change as the origin tells it, with a zone.
         links: href as it stands in the body → external_id of the item it names, for links that only
             the connector understands; plain relative links need no entry.
+        warnings: what a person should know of how it was read, one sentence each.
+        included: what was looked for to be put in, by the name it was looked for under; None for what the
+            origin has not, or must not give. Connectors leave it empty.
     """
 
     external_id: str
@@ -83,6 +100,8 @@ class Document:
     locale: str | None = None
     updated_at: datetime | None = None
     links: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    included: Mapping[str, Included | None] = field(default_factory=dict)
 
 
 class Link(NamedTuple):

@@ -9,22 +9,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from connectors.files import FileSettings, Selection, check_size, decode, external_id, located, media_type
+from connectors.files import (
+    FileSettings,
+    Selection,
+    check_size,
+    decode,
+    external_id,
+    located,
+    media_type,
+    place_of,
+)
 from connectors.git.address import Way, check_branch, check_root, is_loopback, way
 from connectors.git.command import Batch, Git, GitFailed, GitLimit
-from connectors.git.repository import Pin, Repository
+from connectors.git.repository import Entry, Pin, Repository
 from syncd.connector import NOT_LISTING, Connector, Context, Snapshot
 from syncd.errors import ItemError, ListingIncomplete, SourceUnavailable
-from syncd.model import Document, Item, Unlisted
+from syncd.model import Document, Included, Item, Unlisted
 
 _LINK: Final = "120000"
+
+_FOLDER: Final = "40000"
 _SUBMODULE: Final = "160000"
 
 
@@ -194,6 +205,8 @@ class Commit(Snapshot):
         self._context = context
         self._selection = Selection(settings)
         self._batch: Batch | None = None
+        self._folders: dict[str, Mapping[bytes, Entry]] = {}
+        self._fetched: set[str] = set()
         self._pin = self._pinned()
         repository.remember(self._pin)
 
@@ -217,10 +230,35 @@ class Commit(Snapshot):
         names: set[str] = set()
         try:
             for depth in range(len(folders), -1, -1):
-                names.update(self._repository.names(self._objects(), self._pin, "/".join(folders[:depth])))
+                above = f"{self._pin.commit}:{'/'.join(folders[:depth])}"
+                names.update(
+                    name.decode("utf-8", "replace")
+                    for name in self._repository.folder_of(self._objects(), above)
+                )
         except GitFailed:
             self.close()  # the listing will say what is wrong
         return names
+
+    def versions(self, paths: Collection[str]) -> Mapping[str, str]:
+        """Blob ids of regular files, anywhere in the repository; none of their contents is fetched."""
+        try:
+            return {path: blob for path in paths if (blob := self._blob(path)) is not None}
+        except GitFailed:
+            self.close()  # the listing will say what is wrong
+            return {}
+
+    def contents(self, paths: Collection[str]) -> Mapping[str, Included]:
+        """Read files of the commit, whether or not they are pages, and fetch what lacks in one request."""
+        blobs = self.versions(paths)
+        missing = set(blobs.values()) - self._fetched
+        if missing:
+            self._repository.fetch(missing)
+            self._fetched |= missing
+        found: dict[str, Included] = {}
+        for path, blob in blobs.items():
+            with suppress(ItemError):
+                found[path] = Included(path, blob, self._text(path, blob))
+        return found
 
     def items(self) -> Iterator[Item | Unlisted]:
         """Name every file of the commit that is to be a page.
@@ -265,34 +303,56 @@ class Commit(Snapshot):
 
     def read(self, item: Item) -> Document:
         """Read one file of the commit."""
-        try:
-            found = self._objects().read(item.version, most_bytes=self._context.max_document_bytes)
-        except GitFailed as error:
-            self.close()
-            if isinstance(error, GitLimit) or "promisor" in error.text or "could not fetch" in error.text:
-                raise SourceUnavailable(
-                    f"{self._url}: the file {item.path} could not be fetched: {error.text}. "
-                    "Check the address and the network."
-                ) from error
-            self._repository.distrust()
-            raise ItemError(
-                f"{item.path}: the copy in the cache is damaged: {error.text}; the next run makes a new one"
-            ) from error
-        if found is None or found.kind != "blob":
-            raise ItemError(f"{item.path}: the repository does not have the content of this file")
-        try:
-            check_size(found.size_bytes, self._context)
-            body = decode(found.content or b"")
-        except ItemError as error:
-            raise ItemError(f"{item.path}: {error}") from error
         return Document(
             external_id=item.external_id,
             version=item.version,
             path=item.path,
-            body=body,
+            body=self._text(item.path, item.version),
             media_type=media_type(item.path),
             updated_at=self._pin.at,
         )
+
+    def _text(self, path: str, blob: str) -> str:
+        try:
+            found = self._objects().read(blob, most_bytes=self._context.max_document_bytes)
+        except GitFailed as error:
+            self.close()
+            if isinstance(error, GitLimit) or "promisor" in error.text or "could not fetch" in error.text:
+                raise SourceUnavailable(
+                    f"{self._url}: the file {path} could not be fetched: {error.text}. "
+                    "Check the address and the network."
+                ) from error
+            self._repository.distrust()
+            raise ItemError(
+                f"{path}: the copy in the cache is damaged: {error.text}; the next run makes a new one"
+            ) from error
+        if found is None or found.kind != "blob":
+            raise ItemError(f"{path}: the repository does not have the content of this file")
+        try:
+            check_size(found.size_bytes, self._context)
+            return decode(found.content or b"")
+        except ItemError as error:
+            raise ItemError(f"{path}: {error}") from error
+
+    def _blob(self, path: str) -> str | None:
+        """Id of a file that a page names; None if it is none, or is never given."""
+        place = place_of(path, self._settings.root)
+        if place is None or self._selection.never.match(external_id(place)):
+            return None
+        *folders, name = place.split(b"/")
+        entries = self._entries(f"{self._pin.commit}:")
+        for folder in folders:
+            entry = entries.get(folder)
+            if entry is None or entry.mode != _FOLDER:
+                return None
+            entries = self._entries(entry.id)
+        entry = entries.get(name)
+        return entry.id if entry is not None and entry.mode.startswith("100") else None
+
+    def _entries(self, folder: str) -> Mapping[bytes, Entry]:
+        if folder not in self._folders:
+            self._folders[folder] = self._repository.folder_of(self._objects(), folder)
+        return self._folders[folder]
 
     def close(self) -> None:
         """End the process that gives the contents."""

@@ -11,7 +11,7 @@ import fcntl
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,6 +66,13 @@ class Pin(NamedTuple):
     commit: str
     tree: str
     at: datetime | None
+
+
+class Entry(NamedTuple):
+    """What a folder holds under a name: its mode and the id of its content."""
+
+    mode: str
+    id: str
 
 
 class Repository:
@@ -128,23 +135,24 @@ class Repository:
             )
         return Pin(head.id, tree.id, _committed(head.content))
 
-    def names(self, batch: Batch, pin: Pin, folder: str) -> list[str]:
-        """Names of what lies in a folder of the commit, "" for the outermost; none for one of many entries.
+    def folder_of(self, batch: Batch, name: str) -> Mapping[bytes, Entry]:
+        """What lies in one folder by name, of a commit and path or a tree's id; nothing in one of too many.
 
         Raises:
             GitFailed: the copy is damaged.
         """
-        tree = batch.read(f"{pin.commit}:{folder}", most_bytes=_TREE_BYTES)
-        if tree is None or tree.content is None:
-            return []
+        tree = batch.read(name, most_bytes=_TREE_BYTES)
+        if tree is None or tree.kind != "tree" or tree.content is None:
+            return {}
         # An entry is "mode name\0" and the bytes of an object id.
         id_bytes = len(bytes.fromhex(tree.id))
-        names, place = [], 0
+        entries, place = {}, 0
         while place < len(tree.content):
             end = tree.content.index(b"\0", place)
-            names.append(tree.content[place:end].partition(b" ")[2].decode("utf-8", "replace"))
+            mode, _, called = tree.content[place:end].partition(b" ")
             place = end + 1 + id_bytes
-        return names
+            entries[called] = Entry(mode.decode("ascii"), tree.content[end + 1 : place].hex())
+        return entries
 
     def entries(self, tree: str) -> Iterator[tuple[str, str, bytes]]:
         """Give mode, object id and path of all that lies below a tree.

@@ -14,6 +14,7 @@ from syncd.render.dialects.page import Page
 from syncd.render.findings import examine
 from syncd.render.front_matter import FrontMatter
 from syncd.render.html import Canonical, canonical, document_title, parse
+from syncd.render.inclusion import dialect_of, page_of
 from syncd.render.markdown import to_html
 from syncd.render.rules import Rules
 from syncd.render.sanitize import sanitize
@@ -44,8 +45,8 @@ def _draft(document: Document, rules: Rules) -> Draft:
     matter, text = (FrontMatter(), text) if document.media_type == "text/plain" else front_matter.split(text)
     if not rules.drafts and (matter.flag("draft") is True or matter.flag("published") is False):
         raise PageWithheld("the document calls itself a draft")
-    dialect = _dialect(document, text, rules)
-    source = Page(document.path, matter, list(matter.warnings))
+    dialect = dialect_of(document, text, rules)
+    source = page_of(document, matter, rules)
     tree = parse(_html(document, text, dialect, source, rules))
     address = address_of(document, rules)
     targets = Targets(document.path, document.links, rules, address)
@@ -70,12 +71,6 @@ def _check_size(document: Document, rules: Rules) -> None:
         raise RenderError(f"it holds half of a surrogate pair at character {error.start}") from None
     if size > rules.source_limit_bytes:
         raise RenderError(f"it has {size:,} bytes; the limit is {rules.source_limit_bytes:,}")
-
-
-def _dialect(document: Document, text: str, rules: Rules) -> str:
-    if document.media_type != "text/markdown":
-        return "none"
-    return dialects.sniff(document.path, text) if rules.dialect == "auto" else rules.dialect
 
 
 def _html(document: Document, text: str, dialect: str, source: Page, rules: Rules) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field, replace
+
+from syncd.render.site import Site
 
 RENDERER_VERSION = 1
 """Raised whenever a document may come out differently: each page is then rendered and compared again."""
@@ -27,6 +29,8 @@ class Rules:
         drafts: publish documents whose front matter calls them a draft.
         secrets: what becomes of a page that seems to hold a secret: "withhold", "warn" or "off".
         allowed_secrets: fingerprints of what is no secret, and external ids of pages that may hold any.
+        coverage_warning: warn of a page in which words of its document are missing.
+        site: what the generator's own configuration says.
     """
 
     dialect: str = "auto"
@@ -48,9 +52,13 @@ class Rules:
     drafts: bool = False
     secrets: str = "withhold"
     allowed_secrets: tuple[str, ...] = ()
+    coverage_warning: bool = True
+    site: Site = field(default_factory=Site)
 
     @property
     def key(self) -> str:
         """16 hex digits that change whenever a document may come out differently."""
-        parts = json.dumps([RENDERER_VERSION, *astuple(self)])
+        # Of the site's configuration its version says enough, and is known before it is read.
+        settings = astuple(replace(self, site=Site(path=self.site.path, version=self.site.version)))
+        parts = json.dumps([RENDERER_VERSION, *settings])
         return hashlib.sha256(parts.encode()).hexdigest()[:16]

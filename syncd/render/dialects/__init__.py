@@ -15,6 +15,7 @@ from typing import Protocol
 
 from syncd.errors import RenderError
 from syncd.render.dialects.page import Page
+from syncd.render.site import Site
 
 NAMES = ("docfx", "docusaurus", "github_wiki", "hugo", "jekyll", "mdbook", "mkdocs", "myst", "obsidian")
 """Every dialect; "none" stands for GitHub's own Markdown."""
@@ -45,6 +46,8 @@ _MARKS = (
     (re.compile(r"^(?:`{3,}|:{3,}|~{3,})\{[a-z]", re.MULTILINE), "myst"),
     (re.compile(r"\{\{[<%] "), "hugo"),
     (re.compile(r"\{\{#(?:rustdoc_)?include "), "mdbook"),
+    (re.compile(r"\[!INCLUDE\s*\[", re.IGNORECASE), "docfx"),
+    (re.compile(r"^[ \t]*--8<--", re.MULTILINE), "mkdocs"),
     (re.compile(r"^:::(?:image|row|column|zone|moniker)\b", re.MULTILINE), "docfx"),
     (re.compile(r"^:::+ ?[a-z]", re.MULTILINE), "docusaurus"),
     (re.compile(r"\A\s*import\b[^\"'\n]*\bfrom [\"'][^\"'\n]+[\"'];?\n"), "docusaurus"),
@@ -52,8 +55,25 @@ _MARKS = (
 )
 
 
+# What a text has to hold to include another file.
+_INCLUDES = {
+    "docfx": re.compile(r"\[!(?:include|code)|:::\s*code", re.IGNORECASE),
+    "docusaurus": re.compile(r"^import\b.*\bfrom\b", re.MULTILINE),
+    "hugo": re.compile(r"\{\{[<%]"),
+    "jekyll": re.compile(r"\{%-?\s*include"),
+    "mdbook": re.compile(r"\{\{[ \t]*#"),
+    "mkdocs": re.compile(r"-8<-|\{%-?\s*include-|\{!|\{\*"),
+    "myst": re.compile(r"\{(?:literal-?)?include\}"),
+    "obsidian": re.compile(r"!\[\["),
+}
+
+
 class _Dialect(Protocol):
     def prepare(self, text: str, page: Page) -> str: ...
+
+
+class _Including(Protocol):
+    def put_in(self, text: str, page: Page) -> str: ...
 
 
 def detect(file_names: Collection[str]) -> str | None:
@@ -74,11 +94,25 @@ def sniff(path: str, text: str) -> str:
     return "none"
 
 
+def includes(name: str, text: str, site: Site) -> bool:
+    """Whether a text in this dialect may include other files."""
+    mark = _INCLUDES.get(name)
+    return bool(site.appended) or (mark is not None and mark.search(text) is not None)
+
+
+def put_in(name: str, text: str, page: Page) -> str:
+    """Put the files into a text that it includes; of what cannot be put in a warning is left."""
+    if not includes(name, text, page.site):
+        return text
+    module: _Including = import_module(f"syncd.render.dialects.{name}")
+    return module.put_in(text, page)
+
+
 def prepare(name: str, text: str, page: Page) -> str:
-    """Rewrite a text in this dialect into plain Markdown."""
+    """Rewrite a text in this dialect into plain Markdown, with the files in it that it includes."""
     if name == "none":
         return text
     if name not in NAMES:
         raise RenderError(f"there is no dialect {name!r}; there are {', '.join(NAMES)}, none and auto")
     module: _Dialect = import_module(f"syncd.render.dialects.{name}")
-    return module.prepare(text, page)
+    return module.prepare(put_in(name, text, page), page)

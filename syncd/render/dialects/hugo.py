@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from syncd.render.callouts import label
+from syncd.render.dialects import excerpt
 from syncd.render.dialects.blocks import attributes, block_html, line_prefix, text_html
 from syncd.render.dialects.page import Page
 
@@ -29,6 +30,7 @@ _FOLDS = frozenset({"details", "expand", "collapse", "accordion", "accordion-ite
 _INCLUDES = frozenset(
     {"include", "readfile", "includemd", "include-md", "code", "codefile", "import", "snippet"}
 )
+_ROOTS = (".", "content", "content/en", "content/en/includes")
 _SHOWN = ("title", "header", "label", "name", "heading", "caption", "alt", "text")
 _COMMENT = re.compile(r"\{\{[<%]\s*comment\s*[>%]\}\}.*?\{\{[<%]\s*/\s*comment\s*[>%]\}\}", re.DOTALL)
 _HIGHLIGHT = re.compile(
@@ -36,6 +38,31 @@ _HIGHLIGHT = re.compile(
     re.DOTALL,
 )
 _POSITIONAL = re.compile(r"\"([^\"]*)\"|`([^`]*)`|(\S+)")
+
+
+def put_in(text: str, page: Page) -> str:
+    """What Docsy and others call readfile and include; a path begins at the page or at the site."""
+    return _TOKEN.sub(lambda match: _included(match, page), _COMMENT.sub("", text))
+
+
+def _included(match: re.Match[str], page: Page) -> str:
+    name, rest = match["name"].lower(), match["rest"]
+    if match["escaped"] or match["close"] or name not in _INCLUDES:
+        return match[0]
+    named = attributes(rest) if "=" in rest else {}
+    found = [next(part for part in parts if part) for parts in _POSITIONAL.findall(rest) if any(parts)]
+    path = named.get("file") or named.get("path") or (found[0] if found and not named else "")
+    if not path:
+        return match[0]
+    home = [folder for root in _ROOTS for folder in page.site.at_home(root, path)]
+    taken = page.take("include", path, home if path.startswith("/") else [page.near(path), *home])
+    if taken is None:
+        return ""
+    text, file = taken
+    if named.get("code") == "true" or name.startswith("code"):
+        language = named.get("lang") or named.get("language") or path.rpartition(".")[2]
+        return excerpt.put(match, excerpt.fenced(language, text))
+    return excerpt.put(match, put_in(file.body(text), file))
 
 
 def prepare(text: str, page: Page) -> str:

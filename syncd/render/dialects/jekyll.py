@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from syncd.render.dialects.blocks import outside_code, substitute
+from syncd.render.dialects import excerpt
+from syncd.render.dialects.blocks import attributes, outside_code, substitute
 from syncd.render.dialects.page import Page
 
+_INCLUDE = re.compile(
+    r"\{%-?[ \t]*include(?:_cached|(?P<relative>_relative))?[ \t]+(?P<file>[^\s%]+)"
+    r"(?P<values>(?:[^%\"']|\"[^\"]*\"|'[^']*'|%(?!\}))*?)-?%\}"
+)
+_PROGRAM = re.compile(
+    r"\{%-?\s*(?:for|if|unless|case|assign|capture|tablerow|cycle)\b|<script\b", re.IGNORECASE
+)
+_PARAMETER = re.compile(r"\{\{-?\s*include\.([\w-]+)(?:\s*\|[^{}]*)?\s*-?\}\}")
 _RAW = re.compile(r"\{%-?\s*raw\s*-?%\}(.*?)\{%-?\s*endraw\s*-?%\}", re.DOTALL)
 # No text that is read holds this character.
 _KEPT = re.compile("\x00(\\d+)\x00")
@@ -51,6 +60,36 @@ def prepare(text: str, page: Page) -> str:
     text = _liquid(_replaced(_RAW, keep, _replaced(_COMMENT, lambda match: "", text)), page)
     text = _KEPT.sub(lambda match: raw[int(match[1])], text)
     return outside_code(text, _kramdown)
+
+
+def put_in(text: str, page: Page) -> str:
+    """Includes without a program in them, with the values that they are given; Jekyll 4, tags/include.rb."""
+
+    def kept(match: re.Match[str]) -> str:
+        return match[0].replace("{%", "\x01%").replace("{{", "\x01{")
+
+    text = _replaced(_RAW, kept, _replaced(_COMMENT, lambda match: "", text))
+    text = _INCLUDE.sub(lambda match: _included(match, page), text)
+    return text.replace("\x01", "{")
+
+
+def _included(match: re.Match[str], page: Page) -> str:
+    name = match["file"]
+    if "{" in name:
+        return match[0]
+    places = [page.near(name)] if match["relative"] else page.site.at_home("_includes", name)
+    taken = page.take("include", name, places, part=match["values"].strip())
+    if taken is None:
+        return ""
+    text, file = taken
+    text = file.body(text)
+    if _PROGRAM.search(text):
+        page.left_out("include", name, "it is a program, and no text")
+        return ""
+    values = attributes(match["values"])
+    text = _PARAMETER.sub(lambda value: values.get(value[1].lower(), ""), text)
+    text = put_in(text, file)
+    return excerpt.put(match, text) if file.path.endswith((".md", ".markdown")) else text.strip("\n")
 
 
 def _liquid(text: str, page: Page) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 
+from syncd.render.dialects import excerpt
 from syncd.render.dialects.blocks import (
     apart,
     attribute_lists,
+    attributes,
     close_callout,
     closed,
     labelled,
@@ -27,7 +30,14 @@ _FILLER = "<!-- -->"
 _MACRO = re.compile(r"<!-- md:(\w+)((?:(?!-->).)*)-->")
 _TAB = re.compile(r"===[+!]?[ \t]+\"(.*)\"[ \t]*$")
 _BLOCK = re.compile(r"/{3,}[ \t]*([\w-]+)?[ \t]*(?:\|[ \t]*(.*?))?[ \t]*$")
-_SNIPPET = re.compile(r"-+8<-+(?:[ \t]+\"([^\"]*)\"|[ \t]+'([^']*)')?[ \t]*$")
+_SNIPPET = re.compile(r"(?P<escape>;*)-+8<-+(?:[ \t]+(?P<name>\"[^\"]+\"|'[^']+'))?[ \t]*$")
+_SECTION = re.compile(r"-8<-+[ \t]+\[[ \t]*(?:start|end)[ \t]*:")
+_OTHER_INCLUDE = re.compile(
+    r"\{%-?[ \t]*include-markdown[ \t]+[\"'](?P<file>[^\"'\n]+)[\"'](?P<options>[^%]*)%\}"
+    r"|\{![ \t]*(?P<bare>[^!{}\n]+?)[ \t]*!\}"
+    r"|^[ \t]*\{\*[ \t]*(?P<code>[^\s*{}]+)(?P<shown>[^*\n]*)\*\}[ \t]*$",
+    re.MULTILINE,
+)
 _GENERATED = re.compile(r":::[ \t]+([\w.]+)[ \t]*$")
 _ABBREVIATION = re.compile(r"\*\[[^\]]+\]:")
 _OPENING_TAG = re.compile(r"<\w+(?:\s[^>]*)?\smarkdown(?:=[^>]*)?>\s*$")
@@ -59,6 +69,88 @@ _CRITIC = substitute(
 )
 
 
+def put_in(text: str, page: Page) -> str:
+    """Snippets come before the text is read, in code too; so do the files of other plugins for that."""
+    if not page.chain:
+        text += "".join(f'\n\n--8<-- "{name}"' for name in page.site.appended)
+    out: list[str] = []
+    block = False
+    for line in text.split("\n"):
+        prefix = line[: len(line) - len(line.lstrip(" \t"))]
+        snippet = _SNIPPET.match(line, len(prefix))
+        if snippet is not None and snippet["escape"]:
+            out.append(line.replace(";", "", 1))
+        elif snippet is not None and snippet["name"] is None:
+            block = not block
+        elif snippet is not None:
+            out += _snippet(prefix, snippet["name"][1:-1], page)
+        elif block:
+            out += _snippet(prefix, line.strip(), page) if line.strip() else []
+        else:
+            out.append(line)
+    return _OTHER_INCLUDE.sub(lambda match: _other(match, page), "\n".join(out))
+
+
+def _snippet(prefix: str, name: str, page: Page) -> list[str]:
+    """PyMdown Extensions 10, snippets: "file", "file:2:5", "file:1:3,5:6", "file:section"."""
+    if name.startswith(";"):
+        return []
+    path, _, part = name.strip().partition(":")
+    if "://" in name:
+        page.left_out("snippet", name, "it is on another site")
+        return []
+    places = [place for folder in page.site.snippet_folders for place in page.site.at_home(folder, path)]
+    taken = page.take("snippet", name, places, part=part)
+    if taken is None:
+        return []
+    text, file = taken
+    if re.match(r"[A-Za-z]", part):
+        mark = rf"-8<-+[ \t]+\[[ \t]*{{}}[ \t]*:[ \t]*{re.escape(part)}[ \t]*\]"
+        begin, end = (re.compile(mark.format(one)) for one in ("start", "end"))
+        chosen = excerpt.between(text, begin, end)
+    else:
+        numbers = excerpt.ranges(part, ":") if part.strip(":, ") else [(None, None)]
+        # A number alone is where to begin.
+        chosen = (
+            None
+            if numbers is None
+            else excerpt.lines_of(
+                text if part.strip(":, ") else file.body(text),
+                [(first, None if str(first) == part.strip() else last) for first, last in numbers],
+            )
+        )
+    if chosen is None:
+        page.left_out("snippet", name, "the file has no such part")
+        return []
+    chosen = put_in(excerpt.without(chosen, _SECTION).rstrip("\n"), file)
+    return [prefix + line if line.strip() else "" for line in chosen.split("\n")]
+
+
+def _other(match: re.Match[str], page: Page) -> str:
+    """`{% include-markdown "file" start="…" end="…" %}`, `{!file!}` and `{* file ln[1:3] *}`."""
+    name = match["file"] or match["bare"] or match["code"]
+    options = match["options"] or match["shown"] or ""
+    places = [page.near(name), *page.site.at_home(name), *page.site.at_home("docs", name)]
+    taken = page.take("include", name, places, part=options)
+    if taken is None:
+        return ""
+    text, file = taken
+    if match["code"]:
+        numbers = re.search(r"\bln\[([\d:,]+)\]", options)
+        chosen = excerpt.ranges(numbers[1], ":") if numbers is not None else None
+        text = excerpt.lines_of(text, chosen) if chosen is not None else text
+        prefix = match[0][: len(match[0]) - len(match[0].lstrip(" \t"))]
+        return prefix + excerpt.indented(prefix, excerpt.fenced(name.rpartition(".")[2], text))
+    told = attributes(options)
+    text = file.body(text)
+    if told.get("start", "\0") in text:
+        text = text.partition(told["start"])[2]
+    if told.get("end"):
+        text = text.partition(told["end"])[0]
+    folder = posixpath.dirname
+    return excerpt.put(match, excerpt.moved(put_in(text, file), folder(file.path), folder(page.path)))
+
+
 def prepare(text: str, page: Page) -> str:
     """Callouts, tabs and blocks with indented bodies; attribute lists, icons, keys and marks."""
     text = _MACRO.sub(_macro, text)
@@ -76,7 +168,6 @@ def _blocks(lines: list[str], page: Page) -> list[str]:
     out: list[str] = []
     marked = list(with_code(lines))
     index = 0
-    snippets = False
     while index < len(marked):
         line, code = marked[index]
         index += 1
@@ -88,15 +179,7 @@ def _blocks(lines: list[str], page: Page) -> list[str]:
             prefix += " " * len(item[1])
             line = prefix + item[2]
         head = line[len(prefix) :]
-        snippet = _SNIPPET.match(head)
-        if snippet is not None:
-            # Snippets are put in before the text is read, in code too.
-            snippets = snippets != (snippet.lastindex is None)
-            if snippet.lastindex is not None:
-                page.left_out("snippet", snippet[snippet.lastindex])
-        elif snippets:
-            page.left_out("snippet", head)
-        elif code:
+        if code:
             out.append(line)
         elif (callout := _CALLOUT.match(head)) is not None:
             body, index = _body(lines, index, prefix)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from syncd.render.dialects import containers, tables
+from syncd.render.dialects import containers, excerpt, tables
 from syncd.render.dialects.blocks import (
     attribute_lists,
     close_callout,
@@ -80,7 +80,7 @@ _PLAIN = frozenset(
         "tabbed-set",
     }
 )
-_INCLUDED = frozenset({"include", "literalinclude", "literal-include", "embed"})
+_INCLUDED = frozenset({"include", "literalinclude", "literal-include"})
 _TITLED = re.compile(r"(.*?)[ \t]*<([^<>]*)>$", re.DOTALL)
 
 _ROLES = substitute(
@@ -119,6 +119,97 @@ class _Directive(NamedTuple):
     argument: str
     options: dict[str, str]
     body: list[str]
+
+
+def put_in(text: str, page: Page) -> str:
+    """Directives that include; docutils and Sphinx 8, directives/misc.py and directives/code.py."""
+    lines = text.split("\n")
+    out: list[str] = []
+    index = 0
+    while index < len(lines):
+        line = lines[index]
+        prefix = prefix_of(line)
+        directive = _DIRECTIVE.match(line, len(prefix))
+        fence = _FENCE.match(line)
+        name = directive[2].lower() if directive is not None else ""
+        end = index
+        if directive is not None and name in _INCLUDED:
+            end = _end(lines, index + 1, directive[1], len(prefix))
+            read = _read(name, directive[3], lines[index + 1 : end])
+            out += [prefix + each if each else "" for each in _file(read, page)]
+        elif fence is not None and (directive is None or name in _CODE or name in _FORMULAS):
+            end = _end(lines, index + 1, fence[1], fence.start(1))
+            out += lines[index : end + 1]
+        else:
+            out.append(line)
+        index = end + 1
+    return "\n".join(out)
+
+
+def _file(directive: _Directive, page: Page) -> list[str]:
+    name, path, options, _ = directive
+    places = page.site.at_home(path) if path.startswith("/") else [page.near(path)]
+    literal = name != "include" or "literal" in options or "code" in options
+    taken = page.take("include", path, places, part=repr(sorted(options.items())))
+    if taken is None:
+        return []
+    text, file = taken
+    chosen = _chosen(text if literal or options else file.body(text), options)
+    if chosen is None:
+        page.left_out("include", path, "the file has no such part")
+        return []
+    if not literal:
+        return ["", *put_in(chosen, file).strip("\n").split("\n"), ""]
+    language = (
+        options.get("language") or options.get("code") or options.get("lang") or path.rpartition(".")[2]
+    )
+    code = excerpt.fenced(language, chosen).split("\n")
+    return [*labelled("", options.get("caption", "")), *code]
+
+
+def _chosen(text: str, options: dict[str, str]) -> str | None:
+    """Apply the options that name a part of a file, in the order in which Sphinx does it."""
+    lines = text.removesuffix("\n").split("\n")
+    first, last = (_number(options.get(key)) for key in ("start-line", "end-line"))
+    lines = lines[first:last]
+    if "lines" in options:
+        numbers = excerpt.ranges(options["lines"], "-")
+        if numbers is None:
+            return None
+        lines = excerpt.lines_of("\n".join(lines), numbers).split("\n")
+    for key, keeps in (("start-after", 0), ("start-at", 1)):
+        if key in options:
+            at = next((at for at, line in enumerate(lines) if options[key] in line), None)
+            if at is None:
+                return None
+            lines = lines[at + 1 - keeps :]
+    for key, keeps in (("end-before", 0), ("end-at", 1)):
+        if key in options:
+            at = next((at for at, line in enumerate(lines) if at and options[key] in line), len(lines))
+            lines = lines[: at + keeps]
+    if "pyobject" in options:
+        return _object("\n".join(lines), options["pyobject"])
+    return "\n".join(lines)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and re.fullmatch(r"-?\d{1,9}", text) else None
+
+
+def _object(code: str, name: str) -> str | None:
+    """Return a class or function of Python by its name: what is indented below its head."""
+    kind = re.compile(rf"([ \t]*)(?:async[ \t]+def|def|class)[ \t]+{re.escape(name.rpartition('.')[2])}\b")
+    lines = code.split("\n")
+    start = next((at for at, line in enumerate(lines) if kind.match(line)), None)
+    if start is None:
+        return None
+    depth = len(lines[start]) - len(lines[start].lstrip())
+    end = start + 1
+    while end < len(lines) and (not lines[end].strip() or lines[end][: depth + 1].strip() == ""):
+        end += 1
+    while start and lines[start - 1].lstrip().startswith("@"):
+        start -= 1
+    return "\n".join(lines[start:end]).rstrip()
 
 
 def prepare(text: str, page: Page) -> str:
@@ -164,15 +255,18 @@ def _elsewhere(label: str) -> str:
 
 
 def _substitutions(page: Page) -> dict[str, str]:
+    """What the site's settings and the page's own name, the latter winning."""
     settings = page.matter.values.get("myst")
     known = (
         settings.get("substitutions")
         if isinstance(settings, dict)
         else page.matter.values.get("substitutions")
     )
-    return (
-        {key: text for key, text in known.items() if isinstance(text, str)} if isinstance(known, dict) else {}
-    )
+    own = known if isinstance(known, dict) else {}
+    return {
+        **dict(page.site.substitutions),
+        **{key: text for key, text in own.items() if isinstance(text, str)},
+    }
 
 
 def _expanded(lines: list[str], page: Page) -> list[str]:
@@ -232,7 +326,7 @@ def _shown(prefix: str, directive: _Directive, page: Page) -> list[str]:
     name, argument, options, body = directive
     if name in _NOTHING:
         return [prefix.rstrip()]
-    if name in _INCLUDED:
+    if name == "embed":
         page.left_out("include", argument)
         return [prefix.rstrip()]
     if name in _CODE or name in _FORMULAS:

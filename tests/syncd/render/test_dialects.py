@@ -122,7 +122,9 @@ def test_mdbook() -> None:
         '<pre><code class="language-rust">fn main() {}\n#[attr]</code></pre>\n'
         "<p>Listing 1-2: A <code>Box&lt;T&gt;</code></p>"
     )
-    assert draft.warnings == ("include 'x.rs:2:3' was left out",)
+    assert draft.warnings == (
+        "include 'x.rs:2:3' was left out: there is no such file, or none that may be put in",
+    )
 
 
 def test_mdbook_hides_lines_of_rust_in_a_quote() -> None:
@@ -331,7 +333,9 @@ def test_an_embedded_note_is_reported() -> None:
     draft = rendered("obsidian", "![[Other#Part]]")
 
     assert draft.links == (Link("wiki:Other", "Part"),)
-    assert draft.warnings == ("embedded note 'Other#Part' was left out",)
+    assert draft.warnings == (
+        "embedded note 'Other#Part' was left out: there is no such file, or none that may be put in",
+    )
 
 
 def test_github_wiki() -> None:
