@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 
 from syncd.change import Change, Failure, Same, Tally, Upsert
 from syncd.commits import Journal
@@ -174,7 +175,10 @@ class Applier:
             case Failure() if change.withdraws:
                 self.withdrawn[item.external_id] = change
             case Failure():
-                failed = self._failed(change.task, item.version, change.error, change.url, change.aliases)
+                failed = replace(
+                    self._failed(change.task, item.version, change.error, change.url, change.aliases),
+                    links=change.links,
+                )
                 await self._park(failed, change.error, unsure=_unsure(change.task))
         self._on_done(item.external_id)
 
@@ -282,6 +286,7 @@ class Applier:
             reason=str(failure.error),
             url=failure.url,
             aliases=failure.aliases,
+            links=failure.links,
         )
 
     def _failed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from syncd.errors import EmptyPage, PageError, PageWithheld
+from syncd.journal import INCLUDED
 from syncd.model import Action, Page, RecordState, RemotePage
 from syncd.plan import Task
 
@@ -64,6 +65,7 @@ class Failure:
     error: PageError
     url: str | None = None
     aliases: tuple[str, ...] | None = None
+    links: tuple[tuple[str, str | None], ...] | None = None
 
     @property
     def leaves_out(self) -> bool:
@@ -122,7 +124,9 @@ class Tally:
         """Count what is less than perfect about a page that was rendered."""
         if isinstance(change, Upsert | Same):
             self.warned += bool(change.warnings)
-            self.unlinked += sum(url is None for _, url in change.links or ())
+            self.unlinked += sum(
+                url is None and not target.startswith(INCLUDED) for target, url in change.links or ()
+            )
 
     def sent(self, action: Action) -> None:
         """Count a page that Intercom confirmed."""

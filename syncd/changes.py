@@ -14,6 +14,7 @@ from syncd.change import Change, Failure, Same, Upsert
 from syncd.digest import content_hash, remote_digest, source_hash, text_chars
 from syncd.drift import shows
 from syncd.errors import PageError, RenderError
+from syncd.library import remembered
 from syncd.linking import Published
 from syncd.model import Document, Draft, Item, Page, RecordState, RemotePage
 from syncd.plan import Task
@@ -58,17 +59,26 @@ async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Chang
     published = survey.published
     external_id = task.item.external_id
     aliases = published.aliases.get(external_id)
+    included: tuple[tuple[str, str | None], ...] | None = None
     try:
-        document = await run.crawl(survey.snapshot.read, task.item)
+        document = await run.crawl(survey.library.whole, task.item, survey.rules)
+        included = remembered(document) or None
         source_digest = source_hash(document, published.urls.get(external_id))
-        if _is_made_of_it(source, task, published, source_digest):
+        if included is None and _is_made_of_it(source, task, published, source_digest):
             return Same(
                 task=task, version=document.version, source_hash=source_digest, links=None, aliases=aliases
             )
-        draft = await run.renderer.render(document, source.rules)
+        draft = await run.renderer.render(document, survey.rules)
         made = page_of(source, task.item, document, draft, published)
     except PageError as error:
-        return Failure(task=task, error=error, url=published.urls.get(external_id), aliases=aliases)
+        return Failure(
+            task=task,
+            error=error,
+            url=published.urls.get(external_id),
+            aliases=aliases,
+            links=included,
+        )
+    links = (*made.links, *(included or ()))
     digest = content_hash(made.page)
     record = task.record
     if (
@@ -80,7 +90,7 @@ async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Chang
             task=task,
             version=document.version,
             source_hash=source_digest,
-            links=made.links,
+            links=links,
             text_chars=text_chars(made.page.html),
             aliases=aliases,
             warnings=draft.warnings,
@@ -91,7 +101,7 @@ async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Chang
         page=made.page,
         content_hash=digest,
         source_hash=source_digest,
-        links=made.links,
+        links=links,
         text_chars=text_chars(made.page.html),
         aliases=aliases,
         warnings=draft.warnings,

@@ -45,6 +45,7 @@ def source_hash(document: Document, url: str | None) -> str:
             document.labels,
             document.locale,
             links,
+            [(name, file and file.text) for name, file in sorted(document.included.items())],
         ]
     )
 

@@ -22,6 +22,10 @@ class Ground(StrEnum):
     TAKEN_DOWN = "taken down"  # a person said so: void once it is restored
 
 
+INCLUDED = "included:"
+"""Begins the target of what is no link: the name of a file that a page includes, its version for a URL."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """A page is about to be upserted with this content."""
@@ -90,6 +94,7 @@ class Failed:
     Attributes:
         retry: True if the next run should try again whatever the version says (a passing fault).
         url, aliases: where readers find it all the same; None keeps what is known.
+        links: what it includes, which may be what is wrong with it; None keeps what is known.
         page_id: of a page that was found in Intercom; None keeps what is known.
     """
 
@@ -100,6 +105,7 @@ class Failed:
     retry: bool = False
     url: str | None = None
     aliases: tuple[str, ...] | None = None
+    links: tuple[tuple[str, str | None], ...] | None = None
     page_id: str | None = None
 
 
@@ -109,6 +115,7 @@ class Skipped:
 
     Attributes:
         url, aliases: where readers find it all the same; None keeps what is known.
+        links: what it includes, which may be what is wrong with it; None keeps what is known.
     """
 
     external_id: str
@@ -117,6 +124,7 @@ class Skipped:
     reason: str
     url: str | None = None
     aliases: tuple[str, ...] | None = None
+    links: tuple[tuple[str, str | None], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,18 @@ has to be right in the same run, whichever of the two pages is rendered first.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from syncd.connector import Snapshot
 from syncd.errors import ItemError
-from syncd.model import Item, Record
+from syncd.library import Library
+from syncd.model import Document, Item, Record
 from syncd.plan import Listing
 from syncd.protocols import StateStore
 from syncd.render import Rules
 from syncd.render.addresses import Address, address_of
+from syncd.render.inclusion import asked_for
 from syncd.render.links import LinkIndex
 
 READ_AHEAD_ITEMS = 200
@@ -48,15 +51,26 @@ def tells_address(item: Item) -> bool:
     return item.url is None and item.path.lower().endswith(_WITH_FRONT_MATTER)
 
 
-def read_addresses(snapshot: Snapshot, items: Sequence[Item], rules: Rules) -> dict[str, Address]:
-    """Read where documents say that they are published. Blocking. One that cannot be read tells nothing."""
+def read_addresses(
+    snapshot: Snapshot, items: Sequence[Item], rules: Rules, library: Library
+) -> dict[str, Address]:
+    """Read where documents say that they are published. Blocking. One that cannot be read tells nothing.
+
+    What they include is fetched on the way, in one go for all of them.
+    """
     snapshot.prepare(items)
     found: dict[str, Address] = {}
+    documents: list[Document] = []
     for item in items:
         try:
-            found[item.external_id] = address_of(snapshot.read(item), rules)
+            document = snapshot.read(item)
         except ItemError:
             continue  # it fails when its turn comes, and keeps its place until then
+        found[item.external_id] = address_of(document, rules)
+        if asked_for(document, rules):
+            documents.append(document)
+    with suppress(ItemError):
+        library.completed(documents, rules)
     return found
 
 

@@ -10,12 +10,12 @@ the flags that a teammate had switched off.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from syncd.connector import Snapshot
-from syncd.model import Document, Item, Record, Unlisted
+from syncd.model import Document, Included, Item, Record, Unlisted
 from syncd.plan import Listing, clash
 
 
@@ -81,6 +81,14 @@ class Renamed(Snapshot):
     def items(self) -> Iterator[Item | Unlisted]:
         """As the origin names them."""
         return self._snapshot.items()
+
+    def versions(self, paths: Collection[str]) -> Mapping[str, str]:
+        """Of files, which have no other names."""
+        return self._snapshot.versions(paths)
+
+    def contents(self, paths: Collection[str]) -> Mapping[str, Included]:
+        """Of files, which have no other names."""
+        return self._snapshot.contents(paths)
 
     def prepare(self, items: Sequence[Item]) -> None:
         """Announce the items under the origin's names."""

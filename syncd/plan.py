@@ -31,8 +31,8 @@ class Listing:
 
 
 class Task(NamedTuple):
-    """One item that has to be read and rendered, and why: new, changed, pending, rules, links, drift,
-    full.
+    """One item that has to be read and rendered, and why: new, changed, pending, rules, links, included,
+    drift, full.
 
     Attributes:
         remote: the page that Intercom was found to have for an item without a record.
@@ -218,6 +218,29 @@ def with_links(plan: Plan, listing: Listing, records: Mapping[str, Record], link
         if external_id in listing.items and external_id in records and external_id not in planned
     ]
     return replace(plan, tasks=plan.tasks + tuple(moved), unchanged=plan.unchanged - len(moved))
+
+
+def with_included(
+    plan: Plan, listing: Listing, records: Mapping[str, Record], including: Collection[str]
+) -> Plan:
+    """Add the pages that include a file which has changed, those in quarantine and the empty ones too."""
+    planned = {task.item.external_id for task in plan.tasks}
+    again = [
+        Task(listing.items[external_id], "included", records[external_id])
+        for external_id in sorted(including)
+        if external_id in listing.items and external_id in records and external_id not in planned
+    ]
+    ids = {task.item.external_id for task in again}
+    parked = tuple(external_id for external_id in plan.parked if external_id not in ids)
+    skipped = sum(records[external_id].state == RecordState.SKIPPED for external_id in ids)
+    unchanged = len(again) - (len(plan.parked) - len(parked)) - skipped
+    return replace(
+        plan,
+        tasks=tuple(sorted((*plan.tasks, *again), key=lambda task: task.item.external_id)),
+        parked=parked,
+        skipped=plan.skipped - skipped,
+        unchanged=plan.unchanged - unchanged,
+    )
 
 
 def _reason(record: Record, item: Item, rules: str, full: bool) -> str:

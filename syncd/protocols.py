@@ -6,7 +6,7 @@ and so do the fakes in syncd/testing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from syncd.decision import Orders
@@ -79,6 +79,14 @@ class StateStore(Protocol):
 
     def links(self, source: str) -> Sequence[tuple[str, str | None]]:
         """The distinct (target, URL it was resolved to) pairs of all the source's pages."""
+        ...
+
+    def included(self, source: str) -> Sequence[tuple[str, str | None]]:
+        """The distinct (name, version) pairs of the files that all the source's pages looked for."""
+        ...
+
+    def including(self, source: str, files: Collection[tuple[str, str | None]]) -> set[str]:
+        """External ids of the pages that looked for one of the files and found it in that version."""
         ...
 
     def linking(self, source: str, targets: Iterable[str]) -> set[str]:

@@ -20,14 +20,16 @@ from syncd.digest import key_of
 from syncd.errors import ListingIncomplete
 from syncd.guards import Candidate, Policy, Verdict, judge
 from syncd.journal import Hold, Standing
+from syncd.library import Library, is_whole, outdated
 from syncd.linking import READ_AHEAD_ITEMS, Published, publish, read_addresses, tells_address
 from syncd.model import Availability, Document, Draft, Item, Record, RemotePage, Unlisted
 from syncd.names import Renamed, settle_names
-from syncd.plan import Listing, Plan, make_listing, make_plan, with_links
+from syncd.plan import Listing, Plan, make_listing, make_plan, with_included, with_links
 from syncd.protocols import Clock, Lane, StateStore, Target
 from syncd.render import Rules
 from syncd.render.addresses import Address
 from syncd.render.dialects import detect
+from syncd.render.site import Site, is_read, places, read
 from syncd.render.urls import page_url
 
 
@@ -107,6 +109,14 @@ class Source:
         dialect = detect(landmarks) if self.rules.dialect == "auto" else None
         return self if dialect is None else replace(self, rules=replace(self.rules, dialect=dialect))
 
+    def configured_by(self, versions: Mapping[str, str]) -> Source:
+        """The source with its generator's configuration, if there is one among these files; not read yet."""
+        path = next((place for place in places(self.rules.dialect) if place in versions), None)
+        if path is None:
+            return self
+        version = versions[path] if is_read(self.rules.dialect) else ""
+        return replace(self, rules=replace(self.rules, site=Site(path=path, version=version)))
+
     def url_of(self, item: Item, address: Address | None = None) -> str | None:
         """Where a reader finds the item: by its origin, its own words, or the template, in this order."""
         if address is None:
@@ -181,11 +191,14 @@ class Survey(Seen):
     """What follows from it.
 
     Attributes:
-        snapshot: to read the items of the plan from.
+        snapshot: to read the items of the plan from; library: what they include.
+        rules: of the source, with what its generator's configuration says.
         published: where each page is, or will be, found by readers.
     """
 
     snapshot: Snapshot
+    library: Library
+    rules: Rules
     verdict: Verdict
     published: Published
 
@@ -199,6 +212,13 @@ async def opened(connector: Connector, crawl: Lane) -> AsyncIterator[Snapshot]:
         yield snapshot
     finally:
         await crawl(manager.__exit__, None, None, None)
+
+
+async def fitted(source: Source, run: Run, snapshot: Snapshot) -> Source:
+    """Fit a source to what its documents are written for, and to where the settings of that lie."""
+    source = source.fitted_to(await run.crawl(lambda: snapshot.landmarks))
+    candidates = list(places(source.rules.dialect))
+    return source.configured_by(await run.crawl(snapshot.versions, candidates)) if candidates else source
 
 
 async def list_origin(run: Run, snapshot: Snapshot, records: Mapping[str, Record]) -> Origin:
@@ -242,12 +262,22 @@ async def look(
         remote=remote,
         full=run.full,
     )
+    library = Library(snapshot, listing)
+    known = await run.keep(run.store.included, source.name)
+    if known:
+        changed = await run.crawl(outdated, library, known, whole=is_whole(listing))
+        plan = with_included(
+            plan, listing, records, await run.keep(run.store.including, source.name, changed)
+        )
     rows = sum(record.may_be_published for record in records.values()) if plan.missing or plan.tasks else 0
     seen = Seen(listing=listing, plan=plan, rows=rows, identity=identity)
     verdict = judge_missing(source, seen, standing=standing, hold=hold, now=now)
     published = Published()
+    rules = source.rules
     if plan.tasks or verdict.deletes:
-        published = await _publish(source, run, snapshot, seen, verdict, records)
+        rules = await run.crawl(_told, snapshot, source.rules)
+        source = replace(source, rules=rules)
+        published = await _publish(source, run, snapshot, library, seen, verdict, records)
         plan = with_links(plan, listing, records, published.linking)
     return Survey(
         listing=listing,
@@ -255,6 +285,8 @@ async def look(
         rows=rows,
         identity=identity,
         snapshot=snapshot,
+        library=library,
+        rules=rules,
         verdict=verdict,
         published=published,
     )
@@ -302,10 +334,20 @@ def list_items(snapshot: Snapshot, *, stopped: Callable[[], bool] = lambda: Fals
     return replace(listing, broken=broken[0]) if broken else listing
 
 
+def _told(snapshot: Snapshot, rules: Rules) -> Rules:
+    """Read the configuration of the source's generator. Blocking."""
+    site = rules.site
+    if not site.path or not is_read(rules.dialect):
+        return rules
+    file = snapshot.contents([site.path]).get(site.path)
+    return rules if file is None else replace(rules, site=read(rules.dialect, site, file.text))
+
+
 async def _publish(
     source: Source,
     run: Run,
     snapshot: Snapshot,
+    library: Library,
     seen: Seen,
     verdict: Verdict,
     records: Mapping[str, Record],
@@ -318,7 +360,7 @@ async def _publish(
         if run.stop.is_set():
             break
         some = ahead[place : place + READ_AHEAD_ITEMS]
-        addresses |= await run.crawl(read_addresses, snapshot, some, source.rules)
+        addresses |= await run.crawl(read_addresses, snapshot, some, source.rules, library)
     return await run.keep(
         publish,
         run.store,

@@ -25,12 +25,13 @@ from syncd.drift import Settlement, due
 from syncd.errors import LeaseLost, SourceError, SourceUnavailable
 from syncd.guards import Candidate
 from syncd.journal import Absent, Entry, Forgotten, Ground, Hold, Returned
+from syncd.library import Library, above_root, outdated
 from syncd.model import Unlisted
 from syncd.outcome import Attempt, Operation, Outcome, lasting, sum_up
-from syncd.plan import Plan, banned
+from syncd.plan import Listing, Plan, banned
 from syncd.protocols import Target
 from syncd.rewrite import Rewrite
-from syncd.survey import Origin, Run, Source, Survey, judge_missing, list_origin, look, opened
+from syncd.survey import Origin, Run, Source, Survey, fitted, judge_missing, list_origin, look, opened
 from syncd.verify import is_due, look_at_intercom
 
 STOP_GRACE_S = 5.0
@@ -357,10 +358,14 @@ def _withdraw(
 async def _begin(source: Source, run: Run, snapshot: Snapshot, attempt: Attempt) -> Source:
     """Fit the source to what its documents are written for, and note whether there is nothing to do."""
     source.check(attempt.standing)
-    source = source.fitted_to(await run.crawl(lambda: snapshot.landmarks))
+    source = await fitted(source, run, snapshot)
     attempt.revision = await run.crawl(lambda: snapshot.revision)
     attempt.doubts = await run.keep(run.store.doubts, source.name)
-    attempt.settled = _settled(source, run, attempt)
+    if _settled(source, run, attempt):
+        # The revision is of the root, and pages may include what lies above it.
+        above = above_root(await run.keep(run.store.included, source.name))
+        library = Library(snapshot, Listing())
+        attempt.settled = not (above and await run.crawl(outdated, library, above, whole=False))
     return source
 
 

@@ -20,6 +20,7 @@ FLOW = {
     "syncd.commits",
     "syncd.protocols",
     "syncd.lease",
+    "syncd.library",
     "syncd.linking",
     "syncd.names",
     "syncd.outcome",

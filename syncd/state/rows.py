@@ -162,7 +162,11 @@ def fold(
         if after is not None and after is not row:
             changes.rows[external_id] = after._replace(updated=at)
             changes.dropped.discard(external_id)
-        if after is not None and isinstance(entry, Sent | Unchanged) and entry.links is not None:
+        if (
+            after is not None
+            and isinstance(entry, Sent | Unchanged | Failed | Skipped)
+            and entry.links is not None
+        ):
             changes.links[external_id] = {
                 storable(target): None if url is None else storable(url) for target, url in entry.links
             }

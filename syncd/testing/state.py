@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from syncd.decision import Approve, Decision, Freeze, Orders, Question, Reject, Release, Restore, TakeDown
 from syncd.errors import ConfigError, LeaseLost, SourceBusy, StateStoreError
 from syncd.journal import (
+    INCLUDED,
     Absent,
     Deleted,
     Deleting,
@@ -104,7 +105,18 @@ class MemoryStateStore:
         return self._orders.get(source, Orders())
 
     def links(self, source: str) -> Sequence[tuple[str, str | None]]:
-        return list({pair for links in self._links.get(source, {}).values() for pair in links.items()})
+        return [pair for pair in self._pairs(source) if not pair[0].startswith(INCLUDED)]
+
+    def included(self, source: str) -> Sequence[tuple[str, str | None]]:
+        pairs = self._pairs(source)
+        return [(key.removeprefix(INCLUDED), url) for key, url in pairs if key.startswith(INCLUDED)]
+
+    def including(self, source: str, files: Collection[tuple[str, str | None]]) -> set[str]:
+        wanted = {(storable(INCLUDED + name), version) for name, version in files}
+        return {key for key, links in self._links.get(source, {}).items() if wanted & links.items()}
+
+    def _pairs(self, source: str) -> set[tuple[str, str | None]]:
+        return {pair for links in self._links.get(source, {}).values() for pair in links.items()}
 
     def linking(self, source: str, targets: Iterable[str]) -> set[str]:
         wanted = {storable(target) for target in targets}
