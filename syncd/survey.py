@@ -104,13 +104,21 @@ class Source:
         """Names the rules with all else that shapes a page: if it changes, every page is looked at."""
         return key_of([self.rules.key, self.page_url, self.locale, repr(self.availability)])
 
-    def fitted_to(self, landmarks: Collection[str]) -> Source:
+    def written_for(self, landmarks: Collection[str]) -> Source:
         """The source with the dialect that its landmarks tell, unless the configuration names one."""
         dialect = detect(landmarks) if self.rules.dialect == "auto" else None
         return self if dialect is None else replace(self, rules=replace(self.rules, dialect=dialect))
 
-    def configured_by(self, versions: Mapping[str, str]) -> Source:
-        """The source with its generator's configuration, if there is one among these files; not read yet."""
+    def fitted_to(self, snapshot: Snapshot) -> Source:
+        """The source with what its documents are written for, and where the settings of that lie. Blocking.
+
+        The settings are not read yet; see `told_by`.
+        """
+        source = self.written_for(snapshot.landmarks)
+        candidates = list(places(source.rules.dialect))
+        return source._configured_by(snapshot.versions(candidates)) if candidates else source
+
+    def _configured_by(self, versions: Mapping[str, str]) -> Source:
         path = next((place for place in places(self.rules.dialect) if place in versions), None)
         if path is None:
             return self
@@ -214,13 +222,6 @@ async def opened(connector: Connector, crawl: Lane) -> AsyncIterator[Snapshot]:
         await crawl(manager.__exit__, None, None, None)
 
 
-async def fitted(source: Source, run: Run, snapshot: Snapshot) -> Source:
-    """Fit a source to what its documents are written for, and to where the settings of that lie."""
-    source = source.fitted_to(await run.crawl(lambda: snapshot.landmarks))
-    candidates = list(places(source.rules.dialect))
-    return source.configured_by(await run.crawl(snapshot.versions, candidates)) if candidates else source
-
-
 async def list_origin(run: Run, snapshot: Snapshot, records: Mapping[str, Record]) -> Origin:
     """Name all items of the origin, under the names that the records know them by."""
     identity = await run.crawl(lambda: snapshot.identity)
@@ -275,7 +276,7 @@ async def look(
     published = Published()
     rules = source.rules
     if plan.tasks or verdict.deletes:
-        rules = await run.crawl(_told, snapshot, source.rules)
+        rules = await run.crawl(told_by, snapshot, source.rules)
         source = replace(source, rules=rules)
         published = await _publish(source, run, snapshot, library, seen, verdict, records)
         plan = with_links(plan, listing, records, published.linking)
@@ -334,8 +335,8 @@ def list_items(snapshot: Snapshot, *, stopped: Callable[[], bool] = lambda: Fals
     return replace(listing, broken=broken[0]) if broken else listing
 
 
-def _told(snapshot: Snapshot, rules: Rules) -> Rules:
-    """Read the configuration of the source's generator. Blocking."""
+def told_by(snapshot: Snapshot, rules: Rules) -> Rules:
+    """Read the configuration of the source's generator, and return the rules with it. Blocking."""
     site = rules.site
     if not site.path or not is_read(rules.dialect):
         return rules

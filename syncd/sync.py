@@ -31,7 +31,7 @@ from syncd.outcome import Attempt, Operation, Outcome, lasting, sum_up
 from syncd.plan import Listing, Plan, banned
 from syncd.protocols import Target
 from syncd.rewrite import Rewrite
-from syncd.survey import Origin, Run, Source, Survey, fitted, judge_missing, list_origin, look, opened
+from syncd.survey import Origin, Run, Source, Survey, judge_missing, list_origin, look, opened
 from syncd.verify import is_due, look_at_intercom
 
 STOP_GRACE_S = 5.0
@@ -358,7 +358,7 @@ def _withdraw(
 async def _begin(source: Source, run: Run, snapshot: Snapshot, attempt: Attempt) -> Source:
     """Fit the source to what its documents are written for, and note whether there is nothing to do."""
     source.check(attempt.standing)
-    source = await fitted(source, run, snapshot)
+    source = await run.crawl(source.fitted_to, snapshot)
     attempt.revision = await run.crawl(lambda: snapshot.revision)
     attempt.doubts = await run.keep(run.store.doubts, source.name)
     if _settled(source, run, attempt):

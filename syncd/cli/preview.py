@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -132,21 +133,24 @@ def _of_sources(path: str, source_name: str | None, config: Path | None) -> Prev
 def _of_source(config: Config, settings: SourceConfig, path: str) -> Preview | None:
     from syncd import app
     from syncd.changes import page_of
+    from syncd.library import Library
     from syncd.linking import Published
     from syncd.render.addresses import address_of
     from syncd.render.links import LinkIndex
-    from syncd.survey import list_items
+    from syncd.survey import list_items, told_by
 
     source = app.make_source(config, settings, app.Intercom(config))
     wanted = {path, _below(getattr(settings.settings, "root", None), config.base, path)}
     with source.connector.open() as snapshot:
-        items = list_items(snapshot).items
+        listing = list_items(snapshot)
+        items = listing.items
         item = next((one for one in items.values() if wanted & {one.external_id, one.path}), None)
         if item is None:
             return None
+        source = source.fitted_to(snapshot)
+        source = replace(source, rules=told_by(snapshot, source.rules))
         snapshot.prepare([item])
-        document = snapshot.read(item)
-        source = source.fitted_to(snapshot.landmarks)
+        document = Library(snapshot, listing).whole(item, source.rules)
     draft = asyncio.run(_render(document, source.rules))
     published = Published(
         urls={item.external_id: source.url_of(item, address_of(document, source.rules))},
@@ -165,6 +169,7 @@ def _below(root: object, base: Path, path: str) -> str | None:
 
 def _of_file(path: Path) -> Preview:
     from syncd.connector import Context
+    from syncd.library import Library
     from syncd.model import Page
     from syncd.registry import connector_type
     from syncd.render import Rules
@@ -173,13 +178,14 @@ def _of_file(path: Path) -> Preview:
 
     kind = connector_type("filesystem")
     settings = kind.settings.model_validate({"root": str(path.parent.absolute()), "exclude": []})
+    rules = Rules()
     context = Context(source="preview", base=Path.cwd(), cache=Path(os.devnull))
     with kind.open(settings, context).open() as snapshot:
-        item = list_items(snapshot).items.get(path.name)
+        listing = list_items(snapshot)
+        item = listing.items.get(path.name)
         if item is None:
             raise ConfigError(f"{path} is not of a kind that syncd publishes: Markdown, HTML or plain text")
-        document = snapshot.read(item)
-    rules = Rules()
+        document = Library(snapshot, listing).whole(item, rules)
     draft = asyncio.run(_render(document, rules))
     html = finish(draft, url=None, index=LinkIndex(())).html
     page = Page(external_id=document.external_id, title=draft.title, html=html)

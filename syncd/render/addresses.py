@@ -1,7 +1,8 @@
 """Where a documentation generator publishes a file, and under which other places links name it.
 
-Only the path and the front matter of a document count, never the generator's own configuration: where
-that changes an address, the source's `page_url` or the document's own keys have to say so.
+The path and the front matter of a document count, and of the generator's own configuration what `Site`
+knows of it: where more of it changes an address, the source's `page_url` or the document's own keys have to
+say so.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from syncd.render import front_matter
 from syncd.render.characters import normalise, one_line
 from syncd.render.front_matter import SIZE_LIMIT, FrontMatter, Value
 from syncd.render.rules import Rules
+from syncd.render.site import Site
 from syncd.render.urls import slug_of
 
 XREF = "xref:"
@@ -34,6 +36,7 @@ _TELLING_KEYS = {
     "sidebar_label": "docusaurus",
     "sidebar_position": "docusaurus",
 }
+_INDEX_STEMS = frozenset({"index", "readme"})
 _FORM = re.compile(r"(?:/index)?\.html\Z|(?<=.)/\Z")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
@@ -63,18 +66,19 @@ class _File(NamedTuple):
     stem: str
     matter: FrontMatter
     body: str
+    site: Site
 
     @classmethod
-    def of(cls, path: str, matter: FrontMatter, body: str) -> _File:
+    def of(cls, path: str, matter: FrontMatter, body: str, site: Site) -> _File:
         folder, slash, name = path.rpartition("/")
         stem = name.rpartition(".")[0] or name
-        return cls(path, folder + slash, stem, matter, body)
+        return cls(path, folder + slash, stem, matter, body, site)
 
     def below(self, *roots: str) -> _File:
         """The file as seen from the first of these folders that it lies in."""
         for root in roots:
             if self.path.startswith(root):
-                return self.of(self.path.removeprefix(root), self.matter, self.body)
+                return self.of(self.path.removeprefix(root), self.matter, self.body, self.site)
         return self
 
     @property
@@ -98,7 +102,7 @@ def address_of(document: Document, rules: Rules) -> Address:
     """
     matter = FrontMatter() if document.media_type == "text/plain" else _matter(document.body)
     path = _clean(document.path).rstrip("/")
-    file = _File.of(path, matter, document.body)
+    file = _File.of(path, matter, document.body, rules.site)
     dialect = _sure_dialect(file) if rules.dialect == "auto" else rules.dialect
     generator = _GENERATORS.get(dialect, _slug)
     if generator is not _slug and document.media_type != "text/markdown" and not matter.lines:
@@ -283,7 +287,7 @@ _STYLES = {
 
 def _jekyll(file: _File) -> _Places:
     """Jekyll 4; posts and collections as folders, as most sites set them."""
-    yield _permalink(file) or _jekyll_default(file)
+    yield _permalink(file) or _configured(file) or _jekyll_default(file)
     yield from _texts(file.matter.values.get("redirect_from"))
 
 
@@ -294,9 +298,24 @@ def _jekyll_default(file: _File) -> str:
     if collection is not None:
         inner = slug_of(collection[2])
         return f"{collection[1]}/{inner}/"
-    if file.stem.lower() in ("index", "readme"):
+    if file.stem.lower() in _INDEX_STEMS:
         return file.folder
     return f"{file.folder}{file.stem}.html"
+
+
+def _configured(file: _File) -> str | None:
+    """What the site's configuration says of the collection that a file is in."""
+    templates = dict(file.site.permalinks)
+    if _POST.search("/" + file.path):
+        template = templates.get("posts")
+    elif (collection := _COLLECTION.match(file.path)) is not None:
+        template = templates.get(collection[1])
+    else:
+        # Of pages that are in none, the form of a post's address only decides on the ending.
+        template = templates.get("", "")
+        folders = template == "pretty" or template.endswith("/")
+        return f"{file.folder}{file.stem}/" if folders and file.stem.lower() not in _INDEX_STEMS else None
+    return None if template is None else _filled(_STYLES.get(template, template), file)
 
 
 def _permalink(file: _File) -> str | None:

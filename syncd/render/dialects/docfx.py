@@ -20,7 +20,7 @@ from syncd.render.dialects.page import Page
 _EXTENSION = re.compile(r":::[ \t]*([\w-]+)(.*?)(?::::)?[ \t]*$")
 _TAB = re.compile(r"#{1,6}[ \t]+\[([^\]]*)\]\(#tab/[^)]*\)[ \t]*$")
 _INCLUDE = (
-    r"\[!(?:INCLUDE|(?P<code>code)(?:-(?P<language>[\w+#-]+))?)[ \t]*"
+    r"\[!(?:INCLUDE|(?P<shown>code)(?:-(?P<language>[\w+#-]+))?)[ \t]*"
     r"\[[^\]]*\][ \t]*\((?P<file>[^)]*)\)\]"
 )
 _CODE = re.compile(r"^([ \t>]*):::[ \t]*code\b(.*?)(?::::)?[ \t]*$", re.MULTILINE)
@@ -43,7 +43,7 @@ def put_in(text: str, page: Page) -> str:
 
 def _included(match: re.Match[str], page: Page) -> str:
     path, _, query = match["file"].strip().partition("?" if "?" in match["file"] else "#")
-    if match["code"]:
+    if match["shown"]:
         return excerpt.put(match, _excerpt(match["language"] or "", path, query, page))
     taken = page.take("include", path, _places(path, page))
     if taken is None:
