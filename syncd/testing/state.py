@@ -733,6 +733,20 @@ class StateStoreContract:
 
         assert list(store.links("s")) == [("path:c.md", None)]
 
+    def test_included_files_are_no_links(self, store: StateStore) -> None:
+        """They are asked for by themselves, with the version in which each page found them."""
+        self.post(
+            store,
+            sent("a", links=(("path:b.md", None), ("included:x.md", "1"), ("included:y.md", None))),
+            sent("b", links=(("included:x.md", "2"),)),
+        )
+
+        assert list(store.links("s")) == [("path:b.md", None)]
+        assert set(store.included("s")) == {("x.md", "1"), ("x.md", "2"), ("y.md", None)}
+        assert store.including("s", [("x.md", "1"), ("y.md", "1")]) == {"a"}
+        assert store.including("s", [("x.md", "2"), ("y.md", None)]) == {"a", "b"}
+        assert store.included("t") == []
+
     def test_links_of_several_pages_are_told_once(self, store: StateStore) -> None:
         """Equal pairs are one, and one target may stand with two URLs."""
         self.post(

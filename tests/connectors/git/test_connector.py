@@ -625,3 +625,54 @@ def test_fifty_commits_do_not_fill_the_cache_with_packs(
 
     assert len(list((tmp_path / "cache/repository.git/objects/pack").glob("*.pack"))) <= 52
     assert removed(source, before) == {"guides/b.md"}
+
+
+def test_other_files_of_the_repository_are_given_by_their_blobs(tmp_path: Path, origin: Origin) -> None:
+    """A page of the root may include what lies above it, and the version of that is its blob."""
+    source = connector(tmp_path)
+
+    with source.open() as snapshot:
+        paths = ["a.md", "../other/c.md", "guides/../a.md", "none.md", "guides", "../../etc/passwd"]
+        versions, contents = snapshot.versions(paths), snapshot.contents(paths)
+
+    assert {path: file.text for path, file in contents.items()} == {
+        "a.md": "# A\n",
+        "guides/../a.md": "# A\n",
+        "../other/c.md": "# C\n",
+    }
+    assert {path: file.version for path, file in contents.items()} == versions
+    assert versions["a.md"] == origin.git("rev-parse", "main:docs/a.md")
+
+
+def test_links_and_credentials_are_never_given_to_a_page(tmp_path: Path, origin: Origin) -> None:
+    """Whatever a page asks to include."""
+    secret = {".env": "x", ".ssh/id_rsa": "x", "docs/key.pem": "x"}
+    origin.commit({**PAGES, **secret, "docs/link.md": Link("a.md"), "docs/folder": Link("guides")})
+
+    with connector(tmp_path).open() as snapshot:
+        asked = [
+            "../.env",
+            "../.ssh/id_rsa",
+            "key.pem",
+            "link.md",
+            "folder/b.md",
+            "\\x2e\\x2e/.env",
+            "a\0.md",
+        ]
+        assert snapshot.versions(asked) == {}
+        assert snapshot.contents(asked) == {}
+
+
+def test_included_files_of_a_partial_copy_come_in_one_request(tmp_path: Path, server: Server) -> None:
+    """One by one they would take three requests each."""
+    Origin(tmp_path / "origin.git").commit(
+        {"docs/a.md": "# A\n", **{f"listings/{number}.rs": f"fn f{number}() {{}}\n" for number in range(30)}}
+    )
+    paths = [f"../listings/{number}.rs" for number in range(30)]
+
+    with connector(tmp_path, server.url).open() as snapshot:
+        before = len(server.requests)
+        assert len(snapshot.versions(paths)) == 30
+        assert len(server.requests) == before
+        assert len(snapshot.contents(paths)) == 30
+        assert len(server.requests) - before <= 3
