@@ -12,28 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Insert,
-    Table,
-    and_,
-    bindparam,
-    delete,
-    insert,
-    not_,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Column, Connection, Insert, Table, bindparam, delete, insert, or_, select, text, update
 from sqlalchemy.dialects import sqlite
 
 from syncd.decision import NONE, Decision, Order, Orders, Question
 from syncd.errors import StateStoreError
-from syncd.journal import INCLUDED, Entry, Hold, Lease, Standing
+from syncd.journal import Entry, Hold, Lease, Standing
 from syncd.model import Doubt, Record, RecordState, Report, Unlisted
-from syncd.state import leases, migrate
+from syncd.state import inclusion, leases, migrate
 from syncd.state.database import BUSY_TIMEOUT_S, Database, MemoryCopy, ReadOnlyFile, WritableFile, sqlite_path
 from syncd.state.faults import explained
 from syncd.state.rows import Row, asks, fold, storable
@@ -71,8 +57,6 @@ _DOUBTS = select(
         for name in ("external_id", "state", "page_id", "remote_digest", "ambiguous_at", "updated")
     )
 ).where(records.c.source == bindparam("of"), text(f"({IN_DOUBT})"))
-# A range and no pattern, so that the index finds them at once, or that there are none.
-_IS_FILE = and_(links.c.target >= INCLUDED, links.c.target < INCLUDED[:-1] + ";")
 _NO_LINKS = delete(links).where(
     links.c.source == bindparam("of"), links.c.external_id.in_(bindparam("named", expanding=True))
 )
@@ -215,30 +199,18 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
     def links(self, source: str) -> Sequence[tuple[str, str | None]]:
         """The distinct (target, URL it was resolved to) pairs of all the source's pages."""
-        query = select(links.c.target, links.c.url).where(links.c.source == source, not_(_IS_FILE)).distinct()
+        query = (
+            select(links.c.target, links.c.url).where(links.c.source == source, inclusion.IS_LINK).distinct()
+        )
         return self.read(lambda connection: [(row[0], row[1]) for row in connection.execute(query)])
 
     def included(self, source: str) -> Sequence[tuple[str, str | None]]:
         """The distinct (name, version) pairs of the files that all the source's pages looked for."""
-        query = select(links.c.target, links.c.url).where(links.c.source == source, _IS_FILE).distinct()
-        return self.read(
-            lambda connection: [(row[0].removeprefix(INCLUDED), row[1]) for row in connection.execute(query)]
-        )
+        return self.read(lambda connection: inclusion.included(connection, source))
 
     def including(self, source: str, files: Collection[tuple[str, str | None]]) -> set[str]:
         """External ids of the pages that looked for one of the files and found it in that version."""
-        wanted = {(storable(INCLUDED + name), version) for name, version in files}
-
-        def work(connection: Connection) -> set[str]:
-            found: set[str] = set()
-            for chunk in _chunks({target for target, _ in wanted}):
-                query = select(links.c.external_id, links.c.target, links.c.url).where(
-                    links.c.source == source, links.c.target.in_(chunk)
-                )
-                found.update(row[0] for row in connection.execute(query) if (row[1], row[2]) in wanted)
-            return found
-
-        return self.read(work)
+        return self.read(lambda connection: inclusion.including(connection, source, files))
 
     def linking(self, source: str, targets: Iterable[str]) -> set[str]:
         """External ids of the pages that have a link to one of the targets."""
