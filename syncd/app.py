@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import os
 import random
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING
 
 from syncd.clock import SystemClock
 from syncd.config.model import Config, SourceConfig
 from syncd.config.model import ImportSource as WantedSource
-from syncd.config.quantity import format_duration
 from syncd.connector import NOT_LISTING, Context
 from syncd.digest import key_of
 from syncd.errors import (
     ConfigError,
-    SourceError,
     SourceMisconfigured,
-    SourceUnavailable,
     StateStoreError,
-    SyncdError,
 )
 from syncd.guards import Policy
 from syncd.intercom.endpoint import base_url
@@ -35,17 +28,12 @@ from syncd.intercom.retry import RetryBudget, Retrying
 from syncd.intercom.sources import ImportSource, ImportSources, same_url
 from syncd.intercom.transport import Answer, Counted, Request, Transport, TransportFailed
 from syncd.journal import Standing
-from syncd.lanes import ThreadLane
-from syncd.log import bind, bound, get_logger, redact
-from syncd.model import Availability, Report, Result
-from syncd.outcome import Outcome
+from syncd.log import redact
+from syncd.model import Availability
 from syncd.registry import connector_type
 from syncd.render import Rules
 from syncd.render.urls import check_template
-from syncd.survey import Connection, Progress, Run, Source
-from syncd.sync import STOP_GRACE_S, plan_source, sync_source
-from syncd.verify import Verification, verify_source
-from syncd.workers import Workers
+from syncd.survey import Connection, Source
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -53,16 +41,7 @@ if TYPE_CHECKING:
     from syncd.intercom.http import HttpTransport
     from syncd.state.store import SqlStateStore
 
-log = get_logger(__name__)
-
-T = TypeVar("T")
-
 Answered = Callable[["int | None"], None]
-
-# Once a run was asked to stop, or is overdue, and does not end: so many times it is given up, each time
-# with so many seconds to say so to the store.
-_GIVE_UP_TIMES = 3
-_GIVE_UP_S = 0.5
 
 
 class Intercom:
@@ -325,257 +304,6 @@ def state_reader(config: Config) -> Iterator[SqlStateStore]:
 
     with SqlStateStore(config.state_url, read_only=True) as store:
         yield store
-
-
-class Engine:
-    """What runs share: the workspace, the renderers, and the thread of the store. An async context.
-
-    Several sources may run at once, each with a crawling thread of its own.
-    """
-
-    def __init__(self, config: Config, store: SqlStateStore, *, answered: Answered | None = None) -> None:
-        self._config = config
-        self._store = store
-        self._intercom = Intercom(config, answered=answered)
-        self._using: Counter[Intercom] = Counter()
-        self._workers = Workers(os.cpu_count() or 1)
-        self._lane = ThreadLane("store")
-        self._open = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        await self._open.enter_async_context(self._workers)
-        await self._open.enter_async_context(self._lane)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._open.aclose()
-        await self._intercom.close()
-
-    async def ask(self, question: Callable[[SqlStateStore], T]) -> T:
-        """Ask the store, in its thread."""
-        return await self._lane(question, self._store)
-
-    async def configure(self, config: Config) -> None:
-        """Take over another configuration; runs that are under way end with the one they began with."""
-        former, before = self._intercom, self._config.intercom
-        self._config = config
-        if config.intercom != before:
-            self._intercom = Intercom(config, answered=former.answered)
-            if not self._using[former]:
-                await former.close()
-
-    async def sync(
-        self,
-        settings: SourceConfig,
-        *,
-        full: bool = False,
-        repair: bool = False,
-        trigger: str = "manual",
-        stop: asyncio.Event | None = None,
-        progress: Progress | None = None,
-    ) -> Outcome:
-        """Run one source; with `repair`, compare it with Intercom and send again what differs.
-
-        Raises:
-            FatalError: nothing more can be done.
-        """
-        return await self._run(sync_source, settings, full, trigger, stop, progress, repair=repair)
-
-    async def plan(
-        self, settings: SourceConfig, *, full: bool = False, progress: Progress | None = None
-    ) -> Outcome:
-        """Tell what `sync` would do; nothing is written."""
-        return await self._run(plan_source, settings, full, "plan", None, progress)
-
-    async def verify(self, settings: SourceConfig) -> Verification:
-        """Tell how what Intercom holds of a source differs from what was sent; nothing is written."""
-        try:
-            source = make_source(self._config, settings, self._intercom)
-        except (ConfigError, SourceError) as error:
-            return Verification(name=settings.name, error=error)
-        return await verify_source(source, self._store, self._lane)
-
-    async def _run(
-        self,
-        trip: Callable[[Source, Run], Coroutine[object, object, Outcome]],
-        settings: SourceConfig,
-        full: bool,
-        trigger: str,
-        stop: asyncio.Event | None,
-        progress: Progress | None,
-        *,
-        repair: bool = False,
-    ) -> Outcome:
-        intercom, name = self._intercom, settings.name
-        self._using[intercom] += 1
-        try:
-            with bound(source=name):
-                try:
-                    source = make_source(self._config, settings, intercom)
-                except (ConfigError, SourceError) as error:
-                    return _logged(_failed(name, error), trigger)
-                noting = _Noting(trigger, progress or Progress())
-                async with ThreadLane("crawl") as crawl:
-                    run = Run(
-                        store=self._store,
-                        keep=self._lane,
-                        crawl=crawl,
-                        renderer=self._workers,
-                        clock=SystemClock(),
-                        concurrency=self._config.intercom.concurrency,
-                        trigger=trigger,
-                        full=full,
-                        verify=repair,
-                        repair=repair,
-                        window_s=self._config.intercom.ambiguity_window,
-                        stop=stop or asyncio.Event(),
-                        progress=noting,
-                    )
-                    outcome = await _in_time(
-                        name, trip(source, run), stop=run.stop, limit_s=settings.time_limit
-                    )
-                # The number was bound in a task of the trip, which is not this one.
-                with bound(run=noting.run):
-                    return _logged(outcome, trigger)
-        finally:
-            self._using[intercom] -= 1
-            if intercom is not self._intercom and not self._using[intercom]:
-                await intercom.close()
-
-
-async def sync(
-    config: Config,
-    store: SqlStateStore,
-    names: Collection[str] = (),
-    *,
-    full: bool = False,
-    repair: bool = False,
-    trigger: str = "manual",
-    stop: asyncio.Event | None = None,
-    progress: Progress | None = None,
-) -> AsyncIterator[Outcome]:
-    """Run the chosen sources one after the other, and give each outcome as it comes.
-
-    Raises:
-        FatalError: nothing more can be done.
-    """
-    stop = stop or asyncio.Event()
-    async with Engine(config, store) as engine:
-        for settings in chosen(config, names):
-            if stop.is_set():
-                break
-            yield await engine.sync(
-                settings, full=full, repair=repair, trigger=trigger, stop=stop, progress=progress
-            )
-
-
-async def plan(
-    config: Config,
-    store: SqlStateStore,
-    names: Collection[str] = (),
-    *,
-    full: bool = False,
-    progress: Progress | None = None,
-) -> AsyncIterator[Outcome]:
-    """Tell for each of the chosen sources what `sync` would do; nothing is written."""
-    async with Engine(config, store) as engine:
-        for settings in chosen(config, names):
-            yield await engine.plan(settings, full=full, progress=progress)
-
-
-async def verify(
-    config: Config, store: SqlStateStore, names: Collection[str] = ()
-) -> AsyncIterator[Verification]:
-    """Tell for each of the chosen sources how Intercom differs from what was sent; nothing is written."""
-    async with Engine(config, store) as engine:
-        for settings in chosen(config, names):
-            yield await engine.verify(settings)
-
-
-async def _in_time(
-    name: str, trip: Coroutine[object, object, Outcome], *, stop: asyncio.Event, limit_s: float
-) -> Outcome:
-    """Let a trip end; one that takes too long, or does not end when it is asked to, is given up.
-
-    What hangs is most likely a connector: its thread is left behind, and the rows stay as they are.
-    """
-    task = asyncio.create_task(trip)
-    asked = asyncio.create_task(stop.wait())
-    why = "stopped before the end; the next run goes on from here"
-    error: SourceError | None = None
-    try:
-        await asyncio.wait((task, asked), timeout=limit_s or None, return_when=asyncio.FIRST_COMPLETED)
-        if stop.is_set():
-            await asyncio.wait((task,), timeout=STOP_GRACE_S + _GIVE_UP_S)
-        elif not task.done():
-            why = (
-                f"the run took longer than {format_duration(limit_s)} and was given up; the next one goes "
-                "on from here. If the source needs so long, raise its 'time_limit'."
-            )
-            error = SourceUnavailable(why)
-        if not task.done():
-            await _give_up(task, why)
-        if task.cancelled() or not task.done():
-            return Outcome(report=Report(name=name, result=Result.FAILED, error=why), error=error)
-        return task.result()
-    finally:
-        asked.cancel()
-        await _give_up(task, why)
-
-
-async def _give_up(task: asyncio.Task[Outcome], why: str) -> None:
-    # Each time it is cancelled in what it waits for: a page, the crawling thread, the store.
-    for _ in range(_GIVE_UP_TIMES):
-        if not task.done():
-            task.cancel(why)
-            await asyncio.wait((task,), timeout=_GIVE_UP_S)
-
-
-def _failed(name: str, error: SyncdError) -> Outcome:
-    return Outcome(report=Report(name=name, result=Result.FAILED, error=str(error)), error=error)
-
-
-def _logged(outcome: Outcome, trigger: str) -> Outcome:
-    report = outcome.report
-    log.info(
-        "run_finished",
-        trigger=trigger,
-        result=report.result.value,
-        listed=report.listed,
-        created=report.created,
-        updated=report.updated,
-        deleted=report.deleted,
-        held=report.held,
-        failed=report.failed,
-        requests=report.requests,
-        seconds=report.seconds,
-    )
-    return outcome
-
-
-class _Noting(Progress):
-    """Logs each page that is done on its way to whoever else wants to know."""
-
-    def __init__(self, trigger: str, progress: Progress) -> None:
-        self.run: int | None = None
-        self._trigger = trigger
-        self._progress = progress
-
-    def begun(self, source: str, run: int) -> None:
-        self.run = run
-        bind(run=run)
-        log.info("run_started", trigger=self._trigger)
-        self._progress.begun(source, run)
-
-    def planned(self, source: str, pages: int) -> None:
-        log.debug("run_planned", pages=pages)
-        self._progress.planned(source, pages)
-
-    def done(self, source: str, external_id: str) -> None:
-        log.debug("page_done", external_id=external_id)
-        self._progress.done(source, external_id)
 
 
 def _moved(name: str, standing: Standing) -> str:

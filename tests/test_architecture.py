@@ -40,7 +40,15 @@ ADAPTERS = {
     "syncd.state",
     "syncd.workers",
 }
-WIRING = {"syncd.app", "syncd.takedown", "syncd.cli", "syncd.sandbox", "syncd.service", "syncd.web"}
+WIRING = {
+    "syncd.app",
+    "syncd.engine",
+    "syncd.takedown",
+    "syncd.cli",
+    "syncd.sandbox",
+    "syncd.service",
+    "syncd.web",
+}
 
 LAYERS: Mapping[str, tuple[set[str], set[str]]] = {
     "values": (VALUES, VALUES),

@@ -96,14 +96,14 @@ def _change(folder: Path) -> None:
 
 
 def _sync(config: Path, running: Running) -> None:
-    from syncd import app
+    from syncd import app, engine
     from syncd.cli.report import tell
     from syncd.config.load import load_config
     from syncd.outcome import Outcome
     from syncd.registry import connector_type
 
     async def run() -> list[Outcome]:
-        return [outcome async for outcome in app.sync(loaded, store)]
+        return [outcome async for outcome in engine.sync(loaded, store)]
 
     click.echo("   $ syncd sync")
     before = len(running.requests)

@@ -53,8 +53,8 @@ def run_plan(config: Config, names: tuple[str, ...], *, full: bool, as_json: boo
 async def _collect(
     config: Config, store: SqlStateStore, names: tuple[str, ...], full: bool, silent: bool
 ) -> list[Outcome]:
-    from syncd import app
+    from syncd import engine
     from syncd.cli.progress import shown
 
     with shown(silent=silent) as progress:
-        return [outcome async for outcome in app.plan(config, store, names, full=full, progress=progress)]
+        return [outcome async for outcome in engine.plan(config, store, names, full=full, progress=progress)]

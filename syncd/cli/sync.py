@@ -124,7 +124,7 @@ async def _collect(
     trigger: str,
     silent: bool,
 ) -> tuple[list[Outcome], signal.Signals | None]:
-    from syncd import app
+    from syncd import engine
     from syncd.cli.progress import shown
 
     stop = asyncio.Event()
@@ -145,7 +145,7 @@ async def _collect(
     outcomes: list[Outcome] = []
     try:
         with shown(silent=silent) as progress:
-            async for outcome in app.sync(
+            async for outcome in engine.sync(
                 config, store, names, full=full, repair=repair, trigger=trigger, stop=stop, progress=progress
             ):
                 outcomes.append(outcome)

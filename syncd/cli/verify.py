@@ -46,7 +46,7 @@ def command(sources: tuple[str, ...], config_path: Path | None, as_json: bool, r
 
 
 def _run_verify(config: Config, names: tuple[str, ...], *, as_json: bool) -> int:
-    from syncd import app
+    from syncd import app, engine
     from syncd.cli.report import SCHEMA, print_json
     from syncd.cli.text import telling
 
@@ -55,7 +55,7 @@ def _run_verify(config: Config, names: tuple[str, ...], *, as_json: bool) -> int
     with app.state_reader(config) as store:
 
         async def collect() -> list[Verification]:
-            return [found async for found in app.verify(config, store, names)]
+            return [found async for found in engine.verify(config, store, names)]
 
         found = asyncio.run(collect())
     keeps = {source.name for source in config.sources if source.drift == "keep"}

@@ -9,9 +9,9 @@ import secrets
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 
-from syncd.app import Engine
 from syncd.clock import SystemClock
 from syncd.config.model import Config
+from syncd.engine import Engine
 from syncd.errors import ConfigError, SyncdError
 from syncd.log import get_logger, redact
 from syncd.service.announce import Address, announced, announcement

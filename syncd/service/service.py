@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from syncd.app import Engine
 from syncd.clock import Clock, Random, Sleep
 from syncd.config.model import Config, SourceConfig
+from syncd.engine import Engine
 from syncd.errors import ConfigError, SyncdError
 from syncd.log import bound, get_logger
 from syncd.model import Report, Result

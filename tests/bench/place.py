@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from syncd import app
+from syncd import app, engine
 from syncd.clock import SystemClock
 from syncd.config.load import load_config
 from syncd.config.model import Config
@@ -115,7 +115,7 @@ class Service:
         """One run as the service makes it."""
 
         async def outcomes() -> Report:
-            (outcome,) = [outcome async for outcome in app.sync(self.config, self.store)]
+            (outcome,) = [outcome async for outcome in engine.sync(self.config, self.store)]
             return outcome.report
 
         return _good(asyncio.run(outcomes()))

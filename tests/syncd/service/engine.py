@@ -11,9 +11,9 @@ from typing import Any, cast
 import httpx
 import yaml
 
-from syncd.app import Engine
 from syncd.config.load import load_config
 from syncd.config.model import Config, SourceConfig
+from syncd.engine import Engine
 from syncd.model import Report, Result
 from syncd.outcome import Outcome
 from syncd.registry import connector_type
