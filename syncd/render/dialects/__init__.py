@@ -41,17 +41,19 @@ _SIGNS = (
     ("_Sidebar.*", "github_wiki"),
     ("config.toml", "hugo"),
 )
+# What a text must hold for the pattern to be worth a search: most texts hold none of it, and the patterns
+# look at every line.
 _MARKS = (
-    (re.compile(r"^[ \t]*(?:!!! |\?\?\?\+? |=== \")", re.MULTILINE), "mkdocs"),
-    (re.compile(r"^(?:`{3,}|:{3,}|~{3,})\{[a-z]", re.MULTILINE), "myst"),
-    (re.compile(r"\{\{[<%] "), "hugo"),
-    (re.compile(r"\{\{#(?:rustdoc_)?include "), "mdbook"),
-    (re.compile(r"\[!INCLUDE\s*\[", re.IGNORECASE), "docfx"),
-    (re.compile(r"^[ \t]*--8<--", re.MULTILINE), "mkdocs"),
-    (re.compile(r"^:::(?:image|row|column|zone|moniker)\b", re.MULTILINE), "docfx"),
-    (re.compile(r"^:::+ ?[a-z]", re.MULTILINE), "docusaurus"),
-    (re.compile(r"\A\s*import\b[^\"'\n]*\bfrom [\"'][^\"'\n]+[\"'];?\n"), "docusaurus"),
-    (re.compile(r"\{% |^\{: ?[.#]", re.MULTILINE), "jekyll"),
+    (("!!! ", "???", '=== "'), re.compile(r"^[ \t]*(?:!!! |\?\?\?\+? |=== \")", re.MULTILINE), "mkdocs"),
+    (("`{", ":{", "~{"), re.compile(r"^(?:`{3,}|:{3,}|~{3,})\{[a-z]", re.MULTILINE), "myst"),
+    (("{{",), re.compile(r"\{\{[<%] "), "hugo"),
+    (("{{#",), re.compile(r"\{\{#(?:rustdoc_)?include "), "mdbook"),
+    (("[!",), re.compile(r"\[!INCLUDE\s*\[", re.IGNORECASE), "docfx"),
+    (("--8<--",), re.compile(r"^[ \t]*--8<--", re.MULTILINE), "mkdocs"),
+    ((":::",), re.compile(r"^:::(?:image|row|column|zone|moniker)\b", re.MULTILINE), "docfx"),
+    ((":::",), re.compile(r"^:::+ ?[a-z]", re.MULTILINE), "docusaurus"),
+    (("import",), re.compile(r"\A\s*import\b[^\"'\n]*\bfrom [\"'][^\"'\n]+[\"'];?\n"), "docusaurus"),
+    (("{% ", "{:"), re.compile(r"\{% |^\{: ?[.#]", re.MULTILINE), "jekyll"),
 )
 
 
@@ -88,8 +90,8 @@ def sniff(path: str, text: str) -> str:
     """Return the dialect that one document itself shows; "none" if it shows none."""
     if path.lower().endswith(".mdx"):
         return "docusaurus"
-    for pattern, name in _MARKS:
-        if pattern.search(text):
+    for signs, pattern, name in _MARKS:
+        if any(sign in text for sign in signs) and pattern.search(text):
             return name
     return "none"
 
