@@ -22,19 +22,28 @@ _QUERY_TOKEN = re.compile(
     re.IGNORECASE,
 )
 
-_INSTRUCTION = re.compile(
-    r"""
-      \b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|the\s+|your\s+|of\s+|my\s+|these\s+){0,3}
-        (?:previous|prior|preceding|above|earlier|former|system)\s+
-        (?:instructions?|prompts?|messages?|directions|guidelines|rules|context)
-    | \bforget\s+(?:everything|all)\s+(?:above|before|you\s+(?:were|have\s+been)\s+told)
-    | \b(?:reveal|repeat|print|show|output|leak)\s+(?:me\s+)?(?:your|the)\s+(?:system|initial|hidden)\s+
-        (?:prompt|instructions|message)
-    | \byou\s+are\s+now\s+(?:DAN|unrestricted|jailbroken|in\s+developer\s+mode)
-    | \bdo\s+not\s+(?:tell|inform|alert|warn)\s+the\s+(?:user|customer)
-    | <\|(?:im_start|im_end|system|endoftext)\|> | \[/?INST\] | <</?SYS>>
-    """,
-    re.IGNORECASE | re.VERBOSE,
+_FORMER = (
+    r"(?:all\s+|any\s+|the\s+|your\s+|of\s+|my\s+|these\s+){0,3}"
+    r"(?:previous|prior|preceding|above|earlier|former|system)\s+"
+    r"(?:instructions?|prompts?|messages?|directions|guidelines|rules|context)"
+)
+_HIDDEN = r"(?:me\s+)?(?:your|the)\s+(?:system|initial|hidden)\s+(?:prompt|instructions|message)"
+_ENTIRELY = r"(?:everything|all)\s+(?:above|before|you\s+(?:were|have\s+been)\s+told)"
+
+# Each by the letters that it begins with, in lower case: to look for those first is ten times as fast.
+_INSTRUCTIONS = tuple(
+    (start, re.compile(re.escape(start) + rest))
+    for starts, rest in (
+        ("ignore disregard forget override", rf"\s+{_FORMER}"),
+        ("reveal repeat print show output leak", rf"\s+{_HIDDEN}"),
+        ("forget", rf"\s+{_ENTIRELY}"),
+        ("you", r"\s+are\s+now\s+(?:dan|unrestricted|jailbroken|in\s+developer\s+mode)\b"),
+        ("do", r"\s+not\s+(?:tell|inform|alert|warn)\s+the\s+(?:user|customer)"),
+        ("<|", r"(?:im_start|im_end|system|endoftext)\|>"),
+        ("[inst [/inst", r"\]"),
+        ("<<sys <</sys", r">>"),
+    )
+    for start in starts.split()
 )
 
 
@@ -67,8 +76,16 @@ def examine(title: str, html: str, external_id: str, rules: Rules) -> list[str]:
                 warnings.append(
                     f"a link to {token[1]} has what seems to be a token in its query ({token[2]}=…)"
                 )
-    instruction = _INSTRUCTION.search(text)
+    instruction = _instruction(text.lower())
     if instruction is not None:
-        quoted = " ".join(instruction[0].split())[:80]
+        quoted = " ".join(instruction.split())[:80]
         warnings.append(f"it reads like instructions to an AI agent ({quoted!r}); it is published as it is")
     return warnings
+
+
+def _instruction(lower: str) -> str | None:
+    for start, pattern in _INSTRUCTIONS:
+        found = pattern.search(lower) if start in lower else None
+        if found is not None:
+            return found[0]
+    return None
