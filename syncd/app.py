@@ -166,12 +166,8 @@ def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> S
         if standing.import_source_id not in (None, found.id):
             raise SourceMisconfigured(_moved(settings.name, standing))
         pages = Pages(transport, source_id=found.id, creation=flags, version=config.intercom.version)
-        return Connection(
-            target=pages,
-            import_source_id=found.id,
-            import_source_url=settings.import_source.url,
-            made=found.made,
-        )
+        url = settings.import_source.url
+        return Connection(target=pages, import_source_id=found.id, import_source_url=url, made=found.made)
 
     def check(standing: Standing) -> None:
         wanted, seen_as = settings.import_source, standing.import_source_url
@@ -262,9 +258,13 @@ def state_store(config: Config, *, command: str) -> Iterator[SqlStateStore]:
     path = sqlite_path(config.state_url)
     _make_folder(path.parent)
     with (
-        ProcessLock(lock_path(path), command=command, at=SystemClock().now()),
-        SqlStateStore(config.state_url) as store,
+        ProcessLock(lock_path(path), command=command, at=SystemClock().now()) as lock,
+        SqlStateStore(config.state_url, noted=lock.remember) as store,
     ):
+        if lock.last_run:
+            from syncd.state.restored import distrust_if_older
+
+            distrust_if_older(store, lock.last_run)
         yield store
 
 

@@ -222,7 +222,7 @@ def settle(
     doubts: Sequence[Doubt],
     listing: Listing,
     listed: bool,
-    repair: bool,
+    repair: Collection[Kind],
     settled_before: float,
     looked_at: Collection[str] = (),
 ) -> Settlement:
@@ -230,7 +230,7 @@ def settle(
 
     Args:
         listed: whether all pages of the import source were seen, not only some of them.
-        repair: send again whatever is not as it was sent; otherwise only what was in doubt.
+        repair: kinds of drift that are sent again; others are only if they were in doubt.
         settled_before: the moment of the look, less the time that a lost request may take.
         looked_at: external ids of the pages that were seen, or would have been, if not all were.
     """
@@ -243,9 +243,12 @@ def settle(
         external_id = drift.external_id
         if not listed and external_id not in looked_at:
             continue
-        if not repair and external_id not in in_doubt:
-            left.append(drift)
-            continue
+        if external_id not in in_doubt:
+            if listing.broken is None and external_id not in listing.items:
+                continue  # it goes, or waits for a person
+            if drift.kind not in repair:
+                left.append(drift)
+                continue
         entries.append(Drifted(external_id=external_id, page_id=drift.page_id, settled_before=settled_before))
         parked = records[external_id].state == RecordState.QUARANTINED
         after[external_id] = records[external_id]._replace(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from syncd.change import Tally
 from syncd.decision import NONE, Orders, Question
-from syncd.drift import Settlement
+from syncd.drift import Drift, Settlement
 from syncd.journal import Hold, Standing
 from syncd.model import Doubt, Report, Result
 from syncd.plan import Listing, Plan
@@ -26,6 +26,8 @@ class Attempt:
         orders: what people ordered before it began.
         doubts: rows of which it was not sure what Intercom shows.
         settlement: what was found out about that.
+        restored: the state was replaced by an older one.
+        keeps_drift: what somebody changed in Intercom is to be left so.
         settled: the origin said that nothing changed.
         stopped: it was asked to stop before the end.
     """
@@ -41,9 +43,16 @@ class Attempt:
     tally: Tally = field(default_factory=Tally)
     doubts: Sequence[Doubt] = ()
     settlement: Settlement = field(default_factory=Settlement)
+    keeps_drift: bool = False
+    restored: bool = False
     settled: bool = False
     stopped: bool = False
     error: BaseException | None = None
+
+    @property
+    def drifted(self) -> tuple[Drift, ...]:
+        """Pages that are not in Intercom as they were sent, and should be."""
+        return () if self.keeps_drift else self.settlement.left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +112,7 @@ def sum_up(attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
         result = Result.FAILED
     elif held or frozen:
         result = Result.HELD
-    elif failed or unseen or attempt.settlement.left:
+    elif failed or unseen or attempt.drifted:
         result = Result.PARTIAL
     else:
         result = Result.OK
@@ -121,7 +130,7 @@ def sum_up(attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
         failed=failed,
         skipped=_skipped(listing, plan, tally),
         missing=max(0, len(plan.missing) - tally.deleted - _count(holds, Question.DELETES)),
-        drifted=len(attempt.settlement.left),
+        drifted=len(attempt.drifted),
         requests=requests,
         seconds=seconds,
     )
@@ -173,17 +182,19 @@ def _drift_notices(attempt: Attempt) -> list[str]:
     """What Intercom showed that was not expected."""
     settlement, name = attempt.settlement, attempt.name
     notices: list[str] = []
+    if attempt.restored:
+        notices.append("the state is older than the last run: all pages were compared with Intercom first")
     if attempt.tally.adopted:
         notices.append(
             f"{attempt.tally.adopted} page(s) were in Intercom already as they are, and taken over"
         )
     if settlement.resent:
         notices.append(f"{len(settlement.resent)} page(s) were not in Intercom as they were sent: sent again")
-    if settlement.left:
-        kinds = Counter(drift.kind.value for drift in settlement.left)
+    if attempt.drifted:
+        kinds = Counter(drift.kind.value for drift in attempt.drifted)
         told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         notices.append(
-            f"{len(settlement.left)} page(s) are not in Intercom as they were sent ({told}): "
+            f"{len(attempt.drifted)} page(s) are not in Intercom as they were sent ({told}): "
             f"syncd verify {name} names them, and --repair sends them again"
         )
     if settlement.foreign:

@@ -120,10 +120,13 @@ async def _until_stopped(run: Run, attempt: Attempt, work: Coroutine[object, obj
 
 async def _attempt(source: Source, run: Run) -> Attempt:
     holds = {hold.question: hold for hold in await run.keep(run.store.holds, source.name)}
+    standing = await run.keep(run.store.standing, source.name)
     return Attempt(
         name=source.name,
+        restored=standing.completed_at is not None and standing.verified_at is None,
+        keeps_drift=source.drift == "keep",
         began_s=run.clock.monotonic(),
-        standing=await run.keep(run.store.standing, source.name),
+        standing=standing,
         hold=holds.get(Question.DELETES),
         rewrite=holds.get(Question.UPDATES),
         orders=await run.keep(run.store.orders, source.name),
@@ -198,7 +201,7 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
             survey = _withdraw(source, run, attempt, survey, before, list(applier.withdrawn.values()))
         if intercom.whole and not run.stop.is_set():
             attempt.standing = replace(
-                attempt.standing, verified_at=run.clock.now(), drifted=len(settlement.left)
+                attempt.standing, verified_at=run.clock.now(), drifted=len(attempt.drifted)
             )
         # Deletes come last, so that a rename never leaves a gap.
         approval = survey.verdict.hold.approved_until if survey.verdict.hold is not None else None

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from syncd.drift import (
+    REPAIRABLE,
     Comparison,
     Drift,
     Kind,
@@ -86,8 +87,7 @@ async def look_at_intercom(
             doubts=all_doubts,
             listing=listing,
             listed=True,
-            # A state that does not know what is there, as after a backup, has sent it all the same.
-            repair=run.full or run.repair or standing.verified_at is None or source.drift == "repair",
+            repair=_repaired(source, run, standing),
             settled_before=settled_before,
         )
         return Look(settlement=settlement, whole=listing.broken is None)
@@ -99,6 +99,16 @@ async def look_at_intercom(
             )
         )
     return Look(settlement=Settlement(records=records))
+
+
+def _repaired(source: Source, run: Run, standing: Standing) -> tuple[Kind, ...]:
+    if run.full or run.repair or source.drift == "repair":
+        return REPAIRABLE
+    if standing.verified_at is None:
+        # After an old backup was restored, what differs was sent later by this very syncd. What is missing
+        # may have been taken away by a person, of whom this state does not know.
+        return (Kind.EDITED, Kind.FLAGS)
+    return ()
 
 
 async def _look_at_each(
@@ -133,7 +143,7 @@ async def _look_at_each(
         doubts=doubts,
         listing=listing,
         listed=False,
-        repair=False,
+        repair=(),
         settled_before=settled_before,
         looked_at=seen,
     )

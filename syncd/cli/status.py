@@ -100,11 +100,20 @@ def _row(
         "skipped": summary.skipped if summary is not None else 0,
         "pending": summary.pending + summary.deleting if summary is not None else 0,
         "missing": summary.missing if summary is not None else 0,
+        "blocked_since": _blocked_since(summary, now),
+        "drifted": summary.drifted if summary is not None else 0,
+        "verified_at": summary.verified_at if summary is not None else None,
         "last_run": last.started if last is not None else None,
         "last_complete": summary.last_complete if summary is not None else None,
         "next_run": None,
         "running": False,
     }
+
+
+def _blocked_since(summary: SourceSummary | None, now: float) -> float | None:
+    """Since when a page is gone from the source, if it is still published after so long."""
+    since = None if summary is None else summary.missing_since
+    return since if since is not None and now - since > ALARM_AFTER_S else None
 
 
 def _code(row: dict[str, Any]) -> int:
@@ -115,7 +124,8 @@ def _code(row: dict[str, Any]) -> int:
         met.append(exit_codes.HELD)
     if row["result"] == "failed":
         met.append(exit_codes.of_kind(row["error_kind"]) if row["error_kind"] else exit_codes.SOURCE)
-    if row["quarantined"] or row["interrupted"] or row["result"] == "partial":
+    unwell = row["quarantined"] or row["drifted"] or row["blocked_since"]
+    if unwell or row["interrupted"] or row["result"] == "partial":
         met.append(exit_codes.PARTIAL)
     return exit_codes.worst(met)
 
@@ -162,6 +172,16 @@ def _print(rows: list[dict[str, Any]], now: float) -> None:
             click.echo(
                 f"\n{row['name']}: {row['taken_down']} page(s) taken down: "
                 f"syncd pages --skipped --source {row['name']}"
+            )
+        if row["blocked_since"] is not None and not row["holds"]:
+            click.echo(
+                f"\n{row['name']}: ALARM: pages that are gone from the source stay in Intercom for "
+                f"{age(now - row['blocked_since'])}: blocked for more than 24 h"
+            )
+        if row["drifted"]:
+            click.echo(
+                f"\n{row['name']}: {row['drifted']} page(s) were not in Intercom as they had been sent, "
+                f"{since(row['verified_at'])}\n  syncd verify {row['name']}"
             )
         if row["result"] == "failed" and row["error"]:
             click.echo(f"\n{row['name']}: {row['error']}")

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from types import TracebackType
 from syncd.errors import SourceBusy, StateStoreError
 
 _held: set[int] = set()
+
+_MAX_BYTES = 65_536
 
 
 def _close_in_child() -> None:
@@ -30,7 +33,11 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
     """Held from `with` to its end, or to the end of the process, however it ends.
 
     The file names the holder, for people and for messages; it stays when the lock is released, since
-    removing it would let two processes lock two files of one name.
+    removing it would let two processes lock two files of one name. And it remembers the newest run, so
+    that a state file which was replaced by an older one is noticed.
+
+    Attributes:
+        last_run: number of the newest run that any holder told; 0 if none did.
     """
 
     def __init__(self, path: Path, *, command: str, at: float) -> None:
@@ -48,6 +55,7 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
             "command": command,
             "since": datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds"),
         }
+        self.last_run = 0
         self._descriptor: int | None = None
 
     def __enter__(self) -> ProcessLock:
@@ -79,11 +87,16 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
                 f"lock file {self.path} cannot be locked: {error.strerror}. "
                 "Keep the state file on a local disk, not on a network file system."
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(self._holder).encode(), 0)
         self._descriptor = descriptor
         _held.add(descriptor)
+        self.last_run = _run_in(os.pread(descriptor, _MAX_BYTES, 0))
+        self._write(self._holder | {"run": self.last_run})
         return self
+
+    def remember(self, run: int) -> None:
+        """Keep the number of a run that has begun, for whoever holds the lock later."""
+        self.last_run = run
+        self._write(self._holder | {"run": run})
 
     def __exit__(
         self,
@@ -93,9 +106,23 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
     ) -> None:
         if self._descriptor is not None:
             _held.discard(self._descriptor)
-            os.ftruncate(self._descriptor, 0)
+            self._write({"run": self.last_run})
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _write(self, content: Mapping[str, object]) -> None:
+        if self._descriptor is not None:
+            text = json.dumps(content).encode()
+            os.pwrite(self._descriptor, text, 0)
+            os.ftruncate(self._descriptor, len(text))
+
+
+def _run_in(content: bytes) -> int:
+    try:
+        run = json.loads(content)["run"]
+    except (ValueError, LookupError, TypeError):
+        return 0
+    return run if isinstance(run, int) else 0
 
 
 def lock_path(state_path: Path) -> Path:

@@ -127,6 +127,9 @@ class SourceSummary:
         taken_down: pages that a person keeps out.
         last_run: the newest, finished or not; None before the first.
         last_complete: Unix seconds of the last complete run.
+        missing_since: Unix seconds since when the one that is missing longest was not named; None for none.
+        verified_at: Unix seconds when all pages were last compared with what Intercom shows.
+        drifted: pages that were not as they had been sent then, and were left so.
     """
 
     source: str
@@ -142,6 +145,9 @@ class SourceSummary:
     taken_down: int
     last_run: RunSummary | None
     last_complete: float | None
+    missing_since: float | None
+    verified_at: float | None
+    drifted: int
 
 
 def source_summaries(store: SqlStateStore) -> list[SourceSummary]:
@@ -284,11 +290,15 @@ def _source_summaries(connection: Connection) -> list[SourceSummary]:
             func.count(),
             func.count(records.c.absent_since),
             func.count(records.c.ambiguous_at),
+            func.min(records.c.absent_since),
         )
         .where(records.c.state != RecordState.TOMBSTONE.value)
         .group_by(records.c.source, records.c.state)
     )
-    for source, state, count, absent, lost in connection.execute(counted):
+    missing_since: dict[str, float] = {}
+    for source, state, count, absent, lost, since in connection.execute(counted):
+        if since is not None:
+            missing_since[source] = min(since, missing_since.get(source, since))
         states.setdefault(source, {})[state] = count
         missing[source] = missing.get(source, 0) + absent
         ambiguous[source] = ambiguous.get(source, 0) + lost
@@ -307,8 +317,11 @@ def _source_summaries(connection: Connection) -> list[SourceSummary]:
     }
     counting = select(takedowns.c.source, func.count()).group_by(takedowns.c.source)
     down = {row[0]: row[1] for row in connection.execute(counting)}
-    completed = {
-        row[0]: row[1] for row in connection.execute(select(sources.c.source, sources.c.completed_at))
+    stood = {
+        row.source: row
+        for row in connection.execute(
+            select(sources.c.source, sources.c.completed_at, sources.c.verified_at, sources.c.drifted)
+        )
     }
     return [
         SourceSummary(
@@ -324,9 +337,12 @@ def _source_summaries(connection: Connection) -> list[SourceSummary]:
             frozen=frozen.get(source),
             taken_down=down.get(source, 0),
             last_run=last.get(source),
-            last_complete=completed.get(source),
+            last_complete=stood[source].completed_at if source in stood else None,
+            missing_since=missing_since.get(source),
+            verified_at=stood[source].verified_at if source in stood else None,
+            drifted=stood[source].drifted if source in stood else 0,
         )
-        for source in sorted(states.keys() | last.keys() | completed.keys())
+        for source in sorted(states.keys() | last.keys() | stood.keys())
     ]
 
 

@@ -12,7 +12,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Insert, Table, bindparam, delete, insert, or_, select, text, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Insert,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import sqlite
 
 from syncd.decision import NONE, Decision, Order, Orders, Question
@@ -20,8 +32,8 @@ from syncd.errors import StateStoreError
 from syncd.journal import Entry, Hold, Lease, Standing
 from syncd.model import Doubt, Record, RecordState, Report, Unlisted
 from syncd.state import inclusion, leases, migrate
-from syncd.state.database import BUSY_TIMEOUT_S, Database, MemoryCopy, ReadOnlyFile, WritableFile, sqlite_path
-from syncd.state.faults import explained
+from syncd.state.database import BUSY_TIMEOUT_S, Database, MemoryCopy, sqlite_path
+from syncd.state.opening import open_read_only, open_writable
 from syncd.state.rows import Row, asks, fold, storable
 from syncd.state.rulings import rule
 from syncd.state.tables import (
@@ -30,7 +42,6 @@ from syncd.state.tables import (
     freezes,
     holds,
     links,
-    metadata,
     outcomes,
     records,
     runs,
@@ -51,12 +62,9 @@ _RECORDS = select(*(records.c[name] for name in Record._fields)).where(
 _ROWS = select(*(records.c[name] for name in Row._fields)).where(
     records.c.source == bindparam("of"), records.c.external_id.in_(bindparam("named", expanding=True))
 )
-_DOUBTS = select(
-    *(
-        records.c[name]
-        for name in ("external_id", "state", "page_id", "remote_digest", "ambiguous_at", "updated")
-    )
-).where(records.c.source == bindparam("of"), text(f"({IN_DOUBT})"))
+_DOUBTS = select(*(records.c[name] for name in (*Doubt._fields[:4], "ambiguous_at", "updated"))).where(
+    records.c.source == bindparam("of"), text(f"({IN_DOUBT})")
+)
 _NO_LINKS = delete(links).where(
     links.c.source == bindparam("of"), links.c.external_id.in_(bindparam("named", expanding=True))
 )
@@ -93,6 +101,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         read_only: bool = False,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
         history: migrate.History | None = None,
+        noted: Callable[[int], None] = lambda run: None,
     ) -> None:
         """Open the store, making the file and bringing its schema up to date where needed.
 
@@ -102,20 +111,22 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
                 of an older schema is read from an upgraded copy in memory.
             busy_timeout_s: how long a write waits for another process's write.
             history: the migrations to bring the schema up to; None for those of this program.
+            noted: hears the number of each run once it is committed.
 
         Raises:
             StateStoreError: it cannot be used; the message names the file and the way out.
         """
         self.path = sqlite_path(url)
+        self._noted = noted
         # The approvals of each source's holds as this store last read them: see finish.
         self._approvals: dict[tuple[str, Question], tuple[object, ...] | None] = {}
         self.backup: Path | None = None
         known = history or migrate.history()
         self._database: Database
         if read_only:
-            self._database = _open_read_only(self.path, known)
+            self._database = open_read_only(self.path, known)
         else:
-            self._database, self.backup = _open_writable(self.path, known, busy_timeout_s)
+            self._database, self.backup = open_writable(self.path, known, busy_timeout_s)
 
     def __exit__(
         self,
@@ -136,6 +147,10 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             StateStoreError: the state cannot be read.
         """
         return self._database.read(work)
+
+    def change(self, work: Callable[[Connection], T]) -> T:
+        """Do the work in one transaction. Raises StateStoreError if it cannot be written."""
+        return self._database.write(work)
 
     def probe(self) -> None:
         """Raise StateStoreError if the state cannot be written; nothing is."""
@@ -169,16 +184,11 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
     def doubts(self, source: str) -> list[Doubt]:
         """Rows of which it is not sure what Intercom shows, and tombstones."""
-
-        def work(connection: Connection) -> list[Doubt]:
-            return [
-                Doubt(name, state, page_id, digest, updated if since is None else since, since is not None)
-                for name, state, page_id, digest, since, updated in connection.execute(
-                    _DOUBTS, {"of": source}
-                )
-            ]
-
-        return self.read(work)
+        found = self.read(lambda connection: connection.execute(_DOUBTS, {"of": source}).all())
+        return [
+            Doubt(name, state, page_id, digest, updated if since is None else since, since is not None)
+            for name, state, page_id, digest, since, updated in found
+        ]
 
     def standing(self, source: str) -> Standing:
         """What is remembered of the source as a whole; an empty one for a source never seen."""
@@ -310,7 +320,9 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             number: int = connection.execute(query).scalar_one()
             return number
 
-        return self._database.write(work)
+        number = self._database.write(work)
+        self._noted(number)
+        return number
 
     def write(
         self, source: str, run: int, entries: Sequence[Entry], *, at: float, epoch: int | None = None
@@ -407,58 +419,6 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             return ruling.hold
 
         return self._database.write(work)
-
-
-def _open_writable(path: Path, known: migrate.History, wait_s: float) -> tuple[Database, Path | None]:
-    schema = None
-    with explained(path):
-        used = path.exists() and path.stat().st_size > 0
-    if used:
-        # The first look leaves a file that is not ours, or newer, as it is.
-        look = ReadOnlyFile(path)
-        try:
-            schema = look.read(lambda connection: migrate.current(connection, path))
-        finally:
-            look.close()
-        if schema is not None and schema != known.head:
-            migrate.require_known(schema, known, path)
-    database = WritableFile(path, busy_timeout_s=wait_s)
-    if schema == known.head:
-        return database, None
-    try:
-        return database, migrate.upgrade_file(database, path, schema=schema, known=known)
-    except BaseException:
-        database.close()
-        raise
-
-
-def _open_read_only(path: Path, known: migrate.History) -> Database:
-    with explained(path):
-        exists = path.exists()
-    copy = MemoryCopy(path)
-    if not exists:
-        copy.build(metadata.create_all)
-        copy.empty = True
-        return copy
-    file = ReadOnlyFile(path)
-    try:
-        schema = file.read(lambda connection: migrate.current(connection, path))
-        if schema == known.head:
-            copy.close()
-            return file
-        if schema is None:
-            copy.build(metadata.create_all)
-            copy.empty = True
-        else:
-            migrate.require_known(schema, known, path)
-            copy.fill(file)
-            copy.build(lambda connection: migrate.upgrade(connection, known))
-    except BaseException:
-        copy.close()
-        file.close()
-        raise
-    file.close()
-    return copy
 
 
 def _holds(connection: Connection, source: str) -> dict[Question, Hold]:

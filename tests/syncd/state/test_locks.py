@@ -102,7 +102,8 @@ def test_released_lock_can_be_taken_again(tmp_path: Path) -> None:
     for _ in range(2):
         with lock(path):
             assert path.stat().st_mode & 0o777 == 0o600
-        assert path.read_bytes() == b""
+        assert holder(path) is None
+        assert str(os.getpid()) not in path.read_text()
         assert holder(path) is None
 
 
@@ -122,3 +123,25 @@ def test_lock_in_a_missing_folder(tmp_path: Path) -> None:
         lock(tmp_path / "none" / "syncd.db.lock"),
     ):
         pass
+
+
+def test_newest_run_is_remembered(tmp_path: Path) -> None:
+    """Whoever comes next can tell that the state file was replaced by an older one."""
+    path = tmp_path / "syncd.db.lock"
+    with lock(path) as first:
+        assert first.last_run == 0
+        first.remember(17)
+        assert f"process {os.getpid()} " in str(holder(path))
+
+    assert holder(path) is None
+    with lock(path) as second:
+        assert second.last_run == 17
+
+
+def test_run_of_a_killed_holder_is_remembered(tmp_path: Path) -> None:
+    """It could not say goodbye."""
+    path = tmp_path / "syncd.db.lock"
+    end(hold_elsewhere(path, "lock.remember(4)"))
+
+    with lock(path) as second:
+        assert second.last_run == 4

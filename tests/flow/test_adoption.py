@@ -1,0 +1,184 @@
+"""A state that is new, lost or old meets an import source that has pages already."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from syncd.sandbox import Writing
+from syncd.sandbox.switches import switched
+from tests.conftest import URL, Workplace
+
+
+def some(count: int) -> dict[str, str]:
+    return {f"page-{number:04}.md": f"# Page {number}\n\nText {number}.\n" for number in range(count)}
+
+
+def lose_the_state(workplace: Workplace) -> None:
+    for path in workplace.home.glob("syncd.db*"):
+        path.unlink()
+
+
+def put(workplace: Workplace, external_id: str, html: str = "<p>Not as it was sent.</p>") -> None:
+    """Write a page as another program would."""
+    (source,) = workplace.running.workspace.sources
+    workplace.running.workspace.upsert(
+        Writing(
+            source_id=source.id,
+            external_id=external_id,
+            title="Foreign",
+            html=html,
+            locale="en",
+            url=None,
+            flags={},
+        ),
+        now=2.0,
+    )
+
+
+@pytest.mark.parametrize("html", ["verbatim", "normalised"])
+def test_p20_lost_state_of_a_thousand_pages_doubles_and_deletes_nothing(
+    workplace: Workplace, html: str
+) -> None:
+    """One listing; pages that come back as they were sent are not even sent."""
+    workspace = workplace.running.workspace
+    workspace.switches = switched([f"html_returned={html}"], workspace.switches)
+    pages = some(1000)
+    workplace.write(pages)
+    assert workplace.sync()["created"] == 1000
+    ids = {name: page.id for name, page in workplace.pages().items()}
+    lose_the_state(workplace)
+    workplace.exchanges()
+
+    done = workplace.sync()
+
+    met = workplace.exchanges()
+    writes = [one for one in met if one.request.method != "GET"]
+    assert {one.request.method for one in writes} <= {"POST"}
+    # The import source is found in one answer, and its pages are listed fifty an answer.
+    assert len(met) - len(writes) == 1 + 20
+    assert len(writes) == 0
+    assert (done["created"], done["updated"], done["deleted"], done["unchanged"]) == (0, 0, 0, 1000)
+    assert {name: page.id for name, page in workplace.pages().items()} == ids
+    workplace.sync()
+    assert workplace.exchanges() == []
+
+
+def test_p20_lost_state_names_the_pages_that_the_source_lacks(workplace: Workplace) -> None:
+    """They may be anybody's by now, so they stay; what changed meanwhile is sent once."""
+    workplace.write(some(100))
+    workplace.sync()
+    lose_the_state(workplace)
+    workplace.remove(*list(some(100))[:5])
+    workplace.write({"page-0050.md": "# Page 50\n\nEdited.\n"})
+    workplace.exchanges()
+
+    done = workplace.sync()
+
+    assert workplace.writes() == [("POST", "page-0050.md")]
+    assert (done["updated"], done["unchanged"], done["deleted"]) == (1, 94, 0)
+    assert any(
+        notice.startswith("5 remote page(s) not in the source, left alone: 'page-000")
+        for notice in done["notices"]
+    )
+    assert len(workplace.pages()) == 100
+
+
+def test_adopted_page_keeps_the_flags_that_people_set(workplace: Workplace) -> None:
+    """It is no new page, whatever the state says."""
+    workplace.write(some(2))
+    workplace.sync()
+    (source,) = workplace.running.workspace.sources
+    held = workplace.pages()["page-0000.md"]
+    workplace.running.workspace.upsert(
+        Writing(
+            source_id=source.id,
+            external_id="page-0000.md",
+            title=held.title,
+            html=held.html,
+            locale="en",
+            url=held.url,
+            flags={"ai_agent_availability": False},
+        ),
+        now=2.0,
+    )
+    lose_the_state(workplace)
+    workplace.write({"page-0000.md": "# Page 0\n\nEdited.\n"})
+
+    workplace.sync()
+
+    assert workplace.pages()["page-0000.md"].html == "<p>Edited.</p>"
+    assert workplace.pages()["page-0000.md"].ai_agent_availability is False
+
+
+def test_adopted_page_whose_document_withholds_it_goes_with_the_next_run(workplace: Workplace) -> None:
+    """The adopting run deletes nothing; after it the page is like any other."""
+    workplace.write(some(5))
+    workplace.sync()
+    lose_the_state(workplace)
+    workplace.write({"page-0000.md": "---\ndraft: true\n---\n# Page 0\n\nText.\n"})
+
+    workplace.sync()
+    assert "page-0000.md" in workplace.pages()
+    workplace.sync()
+
+    assert "page-0000.md" not in workplace.pages()
+    assert workplace.sync()["result"] == "ok"
+
+
+def test_p20_restored_backup_deletes_nothing_before_it_was_compared(workplace: Workplace) -> None:
+    """What that state counted is long past: absences begin anew, and page ids are looked up."""
+    workplace.write(some(20))
+    workplace.sync()
+    workplace.remove("page-0003.md")
+    workplace.sync()  # missed once: the next listing without it would do
+    shutil.copy(workplace.state, workplace.home / "backup")
+    workplace.write({"page-0003.md": "# Page 3\n\nText 3.\n"})
+    workplace.sync()
+    workplace.write({"page-0004.md": "# Page 4\n\nNewer.\n", "new.md": "# New\n\nText.\n"})
+    workplace.sync()
+    for left in ("-wal", "-shm"):
+        (workplace.home / f"syncd.db{left}").unlink(missing_ok=True)
+    shutil.copy(workplace.home / "backup", workplace.state)
+    workplace.remove("page-0003.md")
+    workplace.write({"page-0004.md": "# Page 4\n\nText 4.\n"})
+    workplace.exchanges()
+
+    done = workplace.sync()
+
+    met = workplace.exchanges()
+    assert "/ai/external_pages" in [one.request.path for one in met if one.request.method == "GET"]
+    assert done["deleted"] == 0
+    assert workplace.pages()["page-0004.md"].html == "<p>Text 4.</p>"
+    assert "page-0003.md" in workplace.pages()
+    assert workplace.sync()["deleted"] == 1
+    assert sorted(workplace.pages()) == sorted((some(20).keys() - {"page-0003.md"}) | {"new.md"})
+
+
+def test_state_of_today_is_trusted(workplace: Workplace) -> None:
+    """Nothing is listed when nothing was restored."""
+    workplace.write(some(3))
+    workplace.sync()
+    workplace.exchanges()
+    for _ in range(2):
+        workplace.sync()
+
+    assert workplace.exchanges() == []
+
+
+def test_pages_of_another_writer_are_told_and_never_touched(workplace: Workplace) -> None:
+    """F55: unknown ids and changed pages at once look like a second syncd on the same import source."""
+    workplace.write(some(3))
+    workplace.sync()
+    put(workplace, "theirs.md")
+    put(workplace, "page-0001.md")
+
+    done = workplace.sync("--full")
+
+    assert done["updated"] == 1
+    assert "another syncd, or another program, appears to write to the import source" in done["notices"]
+    assert workplace.pages()["theirs.md"].title == "Foreign"
+    assert {page.source_id for page in workplace.pages().values()} == {
+        source.id for source in workplace.running.workspace.sources if source.url == URL
+    }
