@@ -26,13 +26,14 @@ from syncd.intercom.pacing import Paced, Pacer
 from syncd.intercom.pages import Pages
 from syncd.intercom.retry import RetryBudget, Retrying
 from syncd.intercom.sources import ImportSource, ImportSources, same_url
-from syncd.intercom.transport import Answer, Counted, Request, Transport, TransportFailed
+from syncd.intercom.transport import Answer, Counted, Fenced, Request, Transport, TransportFailed
 from syncd.journal import Standing
 from syncd.log import redact
 from syncd.model import Availability
 from syncd.registry import connector_type
 from syncd.render import Rules
 from syncd.render.urls import check_template
+from syncd.state.database import is_postgres
 from syncd.survey import Connection, Source
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Intercom:
         """A transport of its own count, on the shared connections."""
         return Counted(_Late(self))
 
-    def retrying(self, counted: Counted) -> Transport:
+    def retrying(self, counted: Transport) -> Transport:
         """The same with pacing and retries around it."""
         paced = Paced(counted, self._pacer)
         return Retrying(paced, sleep=SystemClock().sleep, random=random.random, budget=RetryBudget())
@@ -120,8 +121,17 @@ def chosen(config: Config, names: Collection[str]) -> list[SourceConfig]:
     return [source for source in config.sources if source.enabled]
 
 
-def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> Source:
-    """Wire one source.
+def _no_fence() -> None:
+    """A lock on the state file keeps every other process out as long as this one lives."""
+
+
+def make_source(
+    config: Config,
+    settings: SourceConfig,
+    intercom: Intercom,
+    fence: Callable[[], None] = _no_fence,
+) -> Source:
+    """Wire one source; `fence` is called before each request that changes something, retries included.
 
     Raises:
         ConfigError: the connector refuses its settings.
@@ -158,7 +168,7 @@ def make_source(config: Config, settings: SourceConfig, intercom: Intercom) -> S
     managed = flags if settings.availability.managed else None
 
     async def connect(standing: Standing) -> Connection:
-        transport = intercom.retrying(counted)
+        transport = intercom.retrying(Fenced(counted, fence))
         try:
             found = await find_import_source(ImportSources(transport), settings.import_source, standing)
         except ConfigError as error:
@@ -245,16 +255,22 @@ def cache_folder(config: Config, name: str) -> Path:
 
 @contextmanager
 def state_store(config: Config, *, command: str) -> Iterator[SqlStateStore]:
-    """The state store, open for writing and locked against every other process.
+    """The state store, open for writing; a file is locked against every other process.
+
+    In PostgreSQL nobody is kept out here: each run takes the lease of its source.
 
     Raises:
-        SourceBusy: another process has it.
+        SourceBusy: another process has the file.
         StateStoreError: it cannot be used.
     """
-    from syncd.state.database import sqlite_path
     from syncd.state.locks import ProcessLock, lock_path
+    from syncd.state.sqlite import sqlite_path
     from syncd.state.store import SqlStateStore
 
+    if is_postgres(config.state_url):
+        with SqlStateStore(config.state_url) as store:
+            yield store
+        return
     path = sqlite_path(config.state_url)
     _make_folder(path.parent)
     with (
@@ -291,9 +307,12 @@ def decision_store(config: Config, *, command: str) -> Iterator[SqlStateStore]:
 
 def state_is_held(config: Config) -> bool:
     """Whether a process runs that syncs with this state, as far as this machine can tell."""
-    from syncd.state.database import sqlite_path
+    from syncd.state.health import examine
     from syncd.state.locks import holder, lock_path
+    from syncd.state.sqlite import sqlite_path
 
+    if is_postgres(config.state_url):
+        return examine(config.state_url).holder is not None
     return holder(lock_path(sqlite_path(config.state_url))) is not None
 
 

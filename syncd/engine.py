@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -14,11 +16,14 @@ from syncd.app import Answered, Intercom, chosen, make_source
 from syncd.clock import SystemClock
 from syncd.config.model import Config, SourceConfig
 from syncd.config.quantity import format_duration
-from syncd.errors import ConfigError, SourceError, SourceUnavailable, SyncdError
+from syncd.errors import ConfigError, LeaseLost, SourceError, SourceUnavailable, SyncdError
+from syncd.journal import Lease
 from syncd.lanes import ThreadLane
+from syncd.lease import HeldLease
 from syncd.log import bind, bound, get_logger
 from syncd.model import Report, Result
 from syncd.outcome import Outcome
+from syncd.state.database import is_postgres
 from syncd.survey import Progress, Run, Source
 from syncd.sync import STOP_GRACE_S, plan_source, sync_source
 from syncd.verify import Verification, verify_source
@@ -50,6 +55,7 @@ class Engine:
         self._using: Counter[Intercom] = Counter()
         self._workers = Workers(os.cpu_count() or 1)
         self._lane = ThreadLane("store")
+        self._leases = is_postgres(config.state_url)
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -122,12 +128,18 @@ class Engine:
         self._using[intercom] += 1
         try:
             with bound(source=name):
-                try:
-                    source = make_source(self._config, settings, intercom)
-                except (ConfigError, SourceError) as error:
-                    return _logged(_failed(name, error), trigger)
                 noting = _Noting(trigger, progress or Progress())
-                async with ThreadLane("crawl") as crawl:
+                async with AsyncExitStack() as held:
+                    lease = self._lease(name, trigger) if trip is sync_source else None
+                    try:
+                        if lease is not None:
+                            _log_lease((await held.enter_async_context(lease)).lease)
+                            source = make_source(self._config, settings, intercom, lease.fence)
+                        else:
+                            source = make_source(self._config, settings, intercom)
+                    except (ConfigError, SourceError) as error:
+                        return _logged(_failed(name, error), trigger)
+                    crawl = await held.enter_async_context(ThreadLane("crawl"))
                     run = Run(
                         store=self._store,
                         keep=self._lane,
@@ -143,16 +155,36 @@ class Engine:
                         stop=stop or asyncio.Event(),
                         progress=noting,
                     )
-                    outcome = await _in_time(
-                        name, trip(source, run), stop=run.stop, limit_s=settings.time_limit
-                    )
+                    if lease is not None:
+                        run = replace(run, fence=lease.fence, epoch=lease.lease.epoch)
+                    try:
+                        outcome = await _in_time(
+                            name, trip(source, run), stop=run.stop, limit_s=settings.time_limit
+                        )
+                    except LeaseLost as error:  # before there was a run that could tell it
+                        outcome = _failed(name, error)
                 # The number was bound in a task of the trip, which is not this one.
                 with bound(run=noting.run):
+                    if isinstance(outcome.error, LeaseLost):
+                        log.warning("lease_lost", epoch=run.epoch, consequence="abandoning run")
                     return _logged(outcome, trigger)
         finally:
             self._using[intercom] -= 1
             if intercom is not self._intercom and not self._using[intercom]:
                 await intercom.close()
+
+    def _lease(self, name: str, trigger: str) -> HeldLease | None:
+        """What keeps other processes from the source, where no lock on a file does."""
+        if not self._leases:
+            return None
+        return HeldLease(
+            self._store,
+            keep=self._lane,
+            clock=SystemClock(),
+            source=name,
+            owner=f"process {os.getpid()} on {socket.gethostname()} ({trigger})",
+            length_s=self._config.state_lease,
+        )
 
 
 async def sync(
@@ -245,6 +277,13 @@ async def _give_up(task: asyncio.Task[Outcome], why: str) -> None:
 
 def _failed(name: str, error: SyncdError) -> Outcome:
     return Outcome(report=Report(name=name, result=Result.FAILED, error=str(error)), error=error)
+
+
+def _log_lease(lease: Lease) -> None:
+    if lease.former is not None:
+        log.warning("lease_taken_over", epoch=lease.epoch, former=lease.former)
+    else:
+        log.debug("lease_acquired", epoch=lease.epoch)
 
 
 def _logged(outcome: Outcome, trigger: str) -> Outcome:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 
@@ -35,7 +34,6 @@ class HeldLease(AbstractAsyncContextManager["HeldLease"]):
         *,
         keep: Lane,
         clock: Clock,
-        sleep: Callable[[float], Awaitable[None]],
         source: str,
         owner: str,
         length_s: float,
@@ -44,7 +42,6 @@ class HeldLease(AbstractAsyncContextManager["HeldLease"]):
         self._store = store
         self._keep = keep
         self._clock = clock
-        self._sleep = sleep
         self._source = source
         self._owner = owner
         self._length_s = length_s
@@ -106,7 +103,7 @@ class HeldLease(AbstractAsyncContextManager["HeldLease"]):
     async def _renew(self) -> None:
         wait = RENEW_AT
         while self._lost is None:
-            await self._sleep(self._length_s * wait)
+            await self._clock.sleep(self._length_s * wait)
             # The moment before the request counts: nobody knows how long the answer was under way.
             moment, now = self._moment(), self._clock.now()
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -22,6 +23,7 @@ from hypothesis import HealthCheck, settings
 
 from syncd.cli import run
 from syncd.sandbox import Exchange, Page, Running, Sandbox, serving
+from tests import postgres
 
 # A machine that is busy is no mistake in the code, and speed is for the benchmarks.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -263,6 +265,28 @@ def without_privileges(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a database for the tests of this process."""
+    if named := os.environ.get(postgres.NAMED):
+        yield named
+    elif postgres.programs() is None:
+        pytest.skip(postgres.MISSING)
+    else:
+        with postgres.serving() as server:
+            yield server.url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty schema, for one test."""
+    with postgres.schema(postgres_server, f"t_{os.getpid()}_{next(_schemas)}") as url:
+        yield url
+
+
+_schemas = itertools.count()
 
 
 @pytest.fixture

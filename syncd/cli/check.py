@@ -95,6 +95,7 @@ async def _check(config: Config) -> list[Finding]:
 def _state(config: Config) -> Finding:
     from syncd import app
     from syncd.errors import SyncdError
+    from syncd.state.database import is_postgres
 
     try:
         with app.state_reader(config) as store:
@@ -102,7 +103,9 @@ def _state(config: Config) -> Finding:
     except SyncdError as error:
         return Finding(subject="state", said=str(error), code=exit_codes.of_error(error))
     return Finding(
-        subject="state", said=config.state_url + (f", schema {schema}" if schema else ", still empty")
+        subject="state",
+        said=(store.place if is_postgres(config.state_url) else config.state_url)
+        + (f", schema {schema}" if schema else ", still empty"),
     )
 
 

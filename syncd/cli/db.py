@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -14,9 +15,11 @@ from syncd.cli.options import config_option, json_option
 from syncd.clock import SystemClock
 from syncd.errors import StateStoreError
 from syncd.state import migrate
-from syncd.state.database import sqlite_path
-from syncd.state.health import Health, examine
+from syncd.state.database import is_postgres
+from syncd.state.health import Health, examine, server_place
 from syncd.state.locks import ProcessLock, lock_path
+from syncd.state.opening import schema_of
+from syncd.state.sqlite import sqlite_path
 from syncd.state.store import SqlStateStore
 
 _Given: TypeAlias = tuple[Path | None, str | None]
@@ -57,7 +60,7 @@ def _status(before: _Given, config_path: Path | None, state: str | None, as_json
     click.echo(as_document(health) if as_json else as_text(health))
     if health.damage:
         raise StateStoreError(
-            f"state file {health.path} is damaged. Stop syncd and keep a copy of the file; then restore a\n"
+            f"{health.place} is damaged. Stop syncd and keep a copy of the file; then restore a\n"
             "backup, or move it away: a new state adopts the pages that Intercom has, and deletes nothing."
         )
 
@@ -66,8 +69,9 @@ def _status(before: _Given, config_path: Path | None, state: str | None, as_json
 @_which
 @click.pass_obj
 def _path(before: _Given, config_path: Path | None, state: str | None) -> None:
-    """Print the full path of the state file."""
-    click.echo(sqlite_path(_url(before, config_path, state)).absolute())
+    """Print the full path of the state file, or the database that takes its place."""
+    url = _url(before, config_path, state)
+    click.echo(server_place(url) if is_postgres(url) else sqlite_path(url).absolute())
 
 
 @command.command("backup")
@@ -75,7 +79,7 @@ def _path(before: _Given, config_path: Path | None, state: str | None) -> None:
 @_which
 @click.pass_obj
 def _backup(before: _Given, file: Path, config_path: Path | None, state: str | None) -> None:
-    """Copy the state into a new FILE, also while syncd is running."""
+    """Copy the state into a new FILE, also while syncd is running. PostgreSQL has pg_dump for that."""
     migrate.backup(sqlite_path(_url(before, config_path, state)), file)
     click.echo(f"backup written to {file}")
 
@@ -93,34 +97,37 @@ def _url(before: _Given, config_path: Path | None, state: str | None) -> str:
 
 def upgrade(state: str) -> str:
     """Bring the schema up to date, and say in one line what was done."""
-    before = examine(state).schema
-    path = sqlite_path(state)
-    with (
-        ProcessLock(lock_path(path), command="syncd db upgrade", at=SystemClock().now()),
-        SqlStateStore(state) as store,
-    ):
+    with ExitStack() as open_:
+        before = schema_of(state)
+        if not is_postgres(state):  # a server lets one upgrade after the other by itself
+            lock = ProcessLock(
+                lock_path(sqlite_path(state)), command="syncd db upgrade", at=SystemClock().now()
+            )
+            open_.enter_context(lock)
+        store = open_.enter_context(SqlStateStore(state))
         after = store.schema()
         if before == after:
-            return f"state file {store.path} has schema {after}: nothing to do"
-        if store.backup is None:
-            return f"state file {store.path} made with schema {after}"
-        return f"state file {store.path} upgraded from schema {before} to {after}; backup: {store.backup}"
+            return f"{store.place} has schema {after}: nothing to do"
+        if before is None:
+            return f"{store.place} made with schema {after}"
+        kept = f"; backup: {store.backup}" if store.backup is not None else ""
+        return f"{store.place} upgraded from schema {before} to {after}{kept}"
 
 
 def as_document(health: Health) -> str:
     """The answer of `status --json`."""
-    return json.dumps({"schema": 1, "state": {**asdict(health), "path": str(health.path.absolute())}})
+    return json.dumps({"schema": 1, "state": asdict(health)})
 
 
 def as_text(health: Health) -> str:
     """The answer of `status` for people."""
     if not health.exists:
-        return f"{health.path.absolute()} does not exist yet: the first sync makes it"
+        return f"{health.path} does not exist yet: the first sync makes it"
     schema = f"schema {health.schema}" if health.schema else "no schema yet"
     if health.schema is not None and health.schema != health.head:
         schema += f" (this program works with {health.head})"
     lines = [
-        str(health.path.absolute()),
+        health.path,
         f"  {schema}, {health.size_bytes:,} bytes and {health.log_bytes:,} in the write-ahead log",
         f"  in use by {health.holder}" if health.holder else "  not in use",
         *(f"  damage: {line}" for line in health.damage),

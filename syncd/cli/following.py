@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 def service_of(config: Config) -> Client | None:
     """Return the service that runs on this state, if one has said so."""
     from syncd.service.announce import address_of, announcement
-    from syncd.state.database import sqlite_path
+    from syncd.state.database import is_postgres
+    from syncd.state.sqlite import sqlite_path
 
+    if is_postgres(config.state_url):
+        return None  # it may run on any machine, and the lease says who has a source
     address = address_of(announcement(sqlite_path(config.state_url)))
     if address is None:
         return None

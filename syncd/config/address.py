@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 # Names that no public server can have: RFC 2606, RFC 6762, RFC 8375 and ICANN's list for private use.
 _PRIVATE_ENDINGS = frozenset(
@@ -66,7 +66,10 @@ def normalised(url: str) -> str:
 def password(url: str) -> str | None:
     """Return the password in a database URL, decoded; None without one."""
     try:
-        found = urlsplit(url).password
+        parts = urlsplit(url)
+        found = parts.password
     except ValueError:
         return None
-    return unquote(found) if found else None
+    if found:
+        return unquote(found)
+    return dict(parse_qsl(parts.query)).get("password")

@@ -404,7 +404,15 @@ class Config(Section):
     state: Annotated[str, Matching(_STATE_PATTERN, "must be sqlite:///FILE or postgresql://…")] = Field(
         default="sqlite:///syncd.db",
         description="Where syncd remembers what it sent: sqlite:///FILE (a relative path starts at the "
-        "folder of this file) or postgresql://…, with a password only by ${VAR}.",
+        "folder of this file) or, for several machines, postgresql://USER@HOST/DATABASE, with a password "
+        "only by ${VAR}.",
+    )
+    state_lease: Seconds = Field(
+        default="60s",
+        validate_default=True,
+        ge=1,
+        description="With PostgreSQL: how long a process that died keeps its source from the others. One "
+        "that lives renews its lease every third of that.",
     )
     service: ServiceConfig = Field(
         default_factory=ServiceConfig, description="What `syncd run` listens to, and what it may do at once."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -69,6 +69,20 @@ class Transport(Protocol):
             CredentialsRefused: there is no token that could be sent.
         """
         ...
+
+
+class Fenced:
+    """Asks before each request that changes something whether it may be sent, also when it is a retry."""
+
+    def __init__(self, transport: Transport, fence: Callable[[], None]) -> None:
+        """`fence` raises where nothing may be sent any more."""
+        self._transport = transport
+        self._fence = fence
+
+    async def send(self, request: Request) -> Answer:
+        if request.method != "GET":
+            self._fence()
+        return await self._transport.send(request)
 
 
 class Counted:

@@ -24,6 +24,7 @@ from syncd.service.service import Service
 from syncd.service.shutdown import Signals
 from syncd.service.watch import Watch, places
 from syncd.service.webhooks import Webhooks
+from syncd.state.database import is_postgres
 from syncd.state.store import SqlStateStore
 
 log = get_logger(__name__)
@@ -75,7 +76,10 @@ class _Daemon:
         host, port = listener.getsockname()[:2]
         reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # it is not bound
         address = Address(host=reachable, port=port, token=daemon.own_token)
-        stack.enter_context(announced(announcement(store.path), address))
+        if not is_postgres(config.state_url):  # a state that several machines share has no place beside it
+            from syncd.state.sqlite import sqlite_path
+
+            stack.enter_context(announced(announcement(sqlite_path(config.state_url)), address))
         log.info("service_started", listen=config.service.listen, pid=os.getpid())
         return daemon
 

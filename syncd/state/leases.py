@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, extract, func, insert, select, update
 
 from syncd.errors import LeaseLost, SourceBusy
 from syncd.journal import Lease
@@ -16,40 +16,33 @@ from syncd.state.tables import leases, records, runs
 _LEASE = select(leases.c.owner, leases.c.since, leases.c.until, leases.c.epoch).where(
     leases.c.source == bindparam("of")
 )
-# The lock on the row lets no takeover in between this look and the commit of what was written under it.
-_CHECKED = _LEASE.with_for_update(read=True)
-
 # `until` of a lease that was given back.
 _RELEASED = 0.0
 
 
 def acquire(connection: Connection, source: str, *, owner: str, until: float, at: float) -> Lease:
     """As StateStore.acquire, inside the transaction that is open."""
-    known = connection.execute(_LEASE.with_for_update(), {"of": source}).one_or_none()
-    lease = Lease(source=source, owner=owner, since=at, until=until, epoch=1)
+    known = connection.execute(_LEASE, {"of": source}).one_or_none()
+    now = _now(connection, at)
+    lease = Lease(source=source, owner=owner, since=now, until=now + until - at, epoch=1)
     if known is None:
-        connection.execute(
-            insert(leases).values(source=source, owner=owner, since=at, until=until, epoch=lease.epoch)
-        )
+        connection.execute(insert(leases).values(_columns(lease)))
         return lease
-    if known.until > at:
+    if known.until > now:
         raise SourceBusy(
             f"source {source} is in use by {known.owner} since {_moment(known.since)}: nothing was done.\n"
             f"Wait until it has finished; should it have died, its lease ends at {_moment(known.until)}."
         )
     lease = replace(lease, epoch=known.epoch + 1, former=known.owner if known.until != _RELEASED else None)
-    connection.execute(
-        update(leases)
-        .where(leases.c.source == source)
-        .values(owner=owner, since=at, until=until, epoch=lease.epoch)
-    )
+    connection.execute(update(leases).where(leases.c.source == source).values(_columns(lease)))
     if lease.former is not None:
         _settle(connection, source, error=abandoned(lease.former, owner), at=at)
     return lease
 
 
-def renew(connection: Connection, lease: Lease, *, until: float) -> Lease:
+def renew(connection: Connection, lease: Lease, *, until: float, at: float) -> Lease:
     """As StateStore.renew, inside the transaction that is open."""
+    until = _now(connection, at) + until - at
     renewed = connection.execute(
         update(leases)
         .where(leases.c.source == lease.source, leases.c.epoch == lease.epoch)
@@ -77,7 +70,7 @@ def check(connection: Connection, source: str, epoch: int | None) -> None:
     """
     if epoch is None:
         return
-    row = connection.execute(_CHECKED, {"of": source}).one_or_none()
+    row = connection.execute(_LEASE, {"of": source}).one_or_none()
     if row is None:
         raise LeaseLost(
             f"the lease of source {source} is gone: was the state replaced while the run went on?"
@@ -101,6 +94,17 @@ def _settle(connection: Connection, source: str, *, error: str, at: float) -> No
         .where(runs.c.source == source, runs.c.finished.is_(None))
         .values(finished=at, result=Result.FAILED.value, error=error)
     )
+
+
+def _now(connection: Connection, at: float) -> float:
+    """The moment by the clock that all who share the store go by: on a server its own, else the caller's."""
+    if connection.dialect.name != "postgresql":
+        return at
+    return float(connection.scalar(select(extract("epoch", func.clock_timestamp()))) or at)
+
+
+def _columns(lease: Lease) -> dict[str, object]:
+    return {name: getattr(lease, name) for name in leases.c.keys()}  # noqa: SIM118 - a column collection
 
 
 def _moment(at: float) -> str:

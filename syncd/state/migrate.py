@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, inspect, text
 
 from syncd.errors import StateStoreError
-from syncd.state.database import Database, ReadOnlyFile
+from syncd.state.database import Database
 from syncd.state.faults import explained
+from syncd.state.sqlite import ReadOnlyFile
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -47,12 +48,14 @@ def history() -> History:
     return History(folder=shipped if shipped.is_dir() else package.parent / "migrations", head=HEAD)
 
 
-def current(connection: Connection, path: Path) -> str | None:
+def current(connection: Connection, place: str) -> str | None:
     """Return the schema of a state; None for an empty one.
 
     Raises:
-        StateStoreError: the database belongs to another program.
+        StateStoreError: the file belongs to another program.
     """
+    if connection.dialect.name == "postgresql":
+        return _current_of_server(connection)
     tables = inspect(connection)
     if tables.has_table(VERSION_TABLE):
         version: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608
@@ -60,13 +63,22 @@ def current(connection: Connection, path: Path) -> str | None:
             return version
     if strangers := sorted(set(tables.get_table_names()) - {VERSION_TABLE}):
         raise StateStoreError(
-            f"state file {path} is the database of another program (it has a table {strangers[0]!r}): "
+            f"{place} is the database of another program (it has a table {strangers[0]!r}): "
             "it was not changed. Correct the state setting."
         )
     return None
 
 
-def require_known(schema: str, known: History, path: Path) -> None:
+def _current_of_server(connection: Connection) -> str | None:
+    # Other tables of the database are none of our business: ours are in a schema of their own.
+    table = f"{connection.get_execution_options()['schema_translate_map'][None]}.{VERSION_TABLE}"
+    if connection.scalar(text("SELECT to_regclass(:of)"), {"of": table}) is None:
+        return None
+    version: str | None = connection.scalar(text(f"SELECT version_num FROM {table}"))  # noqa: S608
+    return version
+
+
+def require_known(schema: str, known: History, place: str) -> None:
     """Make sure that this program can bring the schema to its own.
 
     Raises:
@@ -77,8 +89,8 @@ def require_known(schema: str, known: History, path: Path) -> None:
     revisions = {script.revision for script in ScriptDirectory.from_config(_config(known)).walk_revisions()}
     if schema not in revisions:
         raise StateStoreError(
-            f"state file {path}: its schema {schema} is newer than this program knows ({known.head}): "
-            "the file was not changed.\nInstall the syncd that wrote it, or a newer one, or restore a backup."
+            f"{place}: its schema {schema} is newer than this program knows ({known.head}): "
+            "it was not changed.\nInstall the syncd that wrote it, or a newer one, or restore a backup."
         )
 
 
@@ -140,7 +152,7 @@ def _copy(path: Path, target: Path) -> None:
 
         def work(connection: Connection) -> None:
             # The first page is read at once, so that a bad origin is told apart from a bad target.
-            current(connection, path)
+            current(connection, f"state file {path}")
             driver: Any = connection.connection.dbapi_connection
             driver.rollback()
             driver.backup(copy)

@@ -143,7 +143,7 @@ def fold(
             continue
         if storable(external_id) != external_id:
             raise StateStoreError(
-                f"the external id {external_id!r} cannot be kept: it is not valid Unicode. "
+                f"the external id {external_id!r} cannot be kept: it is not valid Unicode, or holds a null. "
                 "Rename the item in its origin, or exclude it."
             )
         row = changes.rows.get(external_id)
@@ -359,12 +359,13 @@ def abandoned(former: str, owner: str) -> str:
 
 
 def storable(text: str) -> str:
-    """Return text that UTF-8 can hold: lone surrogates, which file names can contain, become escapes."""
+    """Return text that UTF-8 can hold: lone surrogates, which file names can contain, become escapes,
+    and so do null characters, which PostgreSQL does not take."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        return text.encode(errors="backslashreplace").decode()
-    return text
+        text = text.encode(errors="backslashreplace").decode()
+    return text.replace("\0", "\\x00") if "\0" in text else text
 
 
 def _present(row: Row | None, external_id: str, at: float) -> Row:

@@ -1,4 +1,4 @@
-"""The StateStore on SQLite: the rows of all runs in one file."""
+"""The StateStore on SQL: the rows of all runs in an SQLite file, or in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import cache
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -32,10 +31,10 @@ from syncd.errors import StateStoreError
 from syncd.journal import Entry, Hold, Lease, Standing
 from syncd.model import Doubt, Record, RecordState, Report, Unlisted
 from syncd.state import inclusion, leases, migrate
-from syncd.state.database import BUSY_TIMEOUT_S, Database, MemoryCopy, sqlite_path
-from syncd.state.opening import open_read_only, open_writable
+from syncd.state.opening import open_database
 from syncd.state.rows import Row, asks, fold, storable
 from syncd.state.rulings import rule
+from syncd.state.sqlite import BUSY_TIMEOUT_S
 from syncd.state.tables import (
     IN_DOUBT,
     aliases,
@@ -83,14 +82,15 @@ _COUNTS = [name for name in Report.__dataclass_fields__ if name in runs.c and na
 
 
 class SqlStateStore(AbstractContextManager["SqlStateStore"]):
-    """The rows of all sources, in one SQLite file.
+    """The rows of all sources, in one database.
 
-    Every write is one transaction that is on the disk when the call returns (WAL, synchronous=FULL);
-    none is open between calls. Reads never wait for a writer and never write. Blocking, and safe to
-    use from several threads; one process at a time writes (see ProcessLock).
+    Every write is one transaction that is on the disk when the call returns; none is open between calls.
+    Reads never wait for a writer and never write. Blocking, and safe to use from several threads. One
+    process at a time writes an SQLite file (see ProcessLock), one at a time each source in PostgreSQL
+    (see syncd.state.leases).
 
     Attributes:
-        path: the state file.
+        place: what the database is and where, for messages.
         backup: the copy that was made before its schema was brought up to date, if it had to be.
     """
 
@@ -106,27 +106,24 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         """Open the store, making the file and bringing its schema up to date where needed.
 
         Args:
-            url: sqlite:///relative/path or sqlite:////absolute/path.
+            url: sqlite:///relative/path, sqlite:////absolute/path or postgresql://user@host/database.
             read_only: never change a byte of the file. One that does not exist counts as empty, and one
                 of an older schema is read from an upgraded copy in memory.
-            busy_timeout_s: how long a write waits for another process's write.
+            busy_timeout_s: how long a write waits for another process's write; of an SQLite file.
             history: the migrations to bring the schema up to; None for those of this program.
             noted: hears the number of each run once it is committed.
 
         Raises:
-            StateStoreError: it cannot be used; the message names the file and the way out.
+            StateStoreError: it cannot be used; the message names the place and the way out.
         """
-        self.path = sqlite_path(url)
         self._noted = noted
         # The approvals of each source's holds as this store last read them: see finish.
         self._approvals: dict[tuple[str, Question], tuple[object, ...] | None] = {}
-        self.backup: Path | None = None
-        known = history or migrate.history()
-        self._database: Database
-        if read_only:
-            self._database = open_read_only(self.path, known)
-        else:
-            self._database, self.backup = open_writable(self.path, known, busy_timeout_s)
+        opened = open_database(
+            url, read_only=read_only, busy_timeout_s=busy_timeout_s, known=history or migrate.history()
+        )
+        self.place, self.backup = opened.place, opened.backup
+        self._database, self._empty = opened.database, opened.empty
 
     def __exit__(
         self,
@@ -137,7 +134,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         self.close()
 
     def close(self) -> None:
-        """Move what the write-ahead log holds into the file, and let go of it."""
+        """Let go of the database; of a file, once what the write-ahead log holds was moved into it."""
         self._database.close()
 
     def read(self, work: Callable[[Connection], T]) -> T:
@@ -158,9 +155,9 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
     def schema(self) -> str | None:
         """The schema that the rows are in now; None while there is none."""
-        if isinstance(self._database, MemoryCopy) and self._database.empty:
-            return None  # tables without rows stand in for a state that nobody made yet
-        return self.read(lambda connection: migrate.current(connection, self.path))
+        if self._empty:
+            return None
+        return self.read(lambda connection: migrate.current(connection, self.place))
 
     # -- what a run asks ------------------------------------------------------------------------------
 
@@ -293,23 +290,26 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             connection.execute(delete(unlisted).where(unlisted.c.source == source))
             _append(connection, unlisted, list(rows.values()))
 
-        self._database.write(work)
+        self._database.write(work, source=source)
 
     # -- what a run writes down -----------------------------------------------------------------------
 
     def acquire(self, source: str, *, owner: str, until: float, at: float) -> Lease:
         """Take the lease of a source that is free, or whose lease has run out; see StateStore."""
         return self._database.write(
-            lambda connection: leases.acquire(connection, source, owner=storable(owner), until=until, at=at)
+            lambda connection: leases.acquire(connection, source, owner=storable(owner), until=until, at=at),
+            source=source,
         )
 
     def renew(self, lease: Lease, *, until: float, at: float) -> Lease:
         """Keep a lease until a later moment; see StateStore."""
-        return self._database.write(lambda connection: leases.renew(connection, lease, until=until))
+        return self._database.write(
+            lambda connection: leases.renew(connection, lease, until=until, at=at), source=lease.source
+        )
 
     def release(self, lease: Lease) -> None:
         """Give a lease back; fine if it is lost already."""
-        self._database.write(lambda connection: leases.release(connection, lease))
+        self._database.write(lambda connection: leases.release(connection, lease), source=lease.source)
 
     def start(self, source: str, *, trigger: str, at: float, epoch: int | None = None) -> int:
         """Open a run and return its number. Raises LeaseLost for an epoch that is over."""
@@ -320,7 +320,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             number: int = connection.execute(query).scalar_one()
             return number
 
-        number = self._database.write(work)
+        number = self._database.write(work, source=source)
         self._noted(number)
         return number
 
@@ -338,7 +338,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             leases.check(connection, source, epoch)
             return _post(connection, source, run, entries, at, epoch or 0)
 
-        return self._database.write(work)
+        return self._database.write(work, source=source)
 
     def finish(
         self,
@@ -377,7 +377,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             )
             if closed.rowcount != 1:
                 raise StateStoreError(
-                    f"state file {self.path} does not know run {run} of {source}: was it replaced while the "
+                    f"{self.place} does not know run {run} of {source}: was it replaced while the "
                     "run went on?\nNothing was recorded. Run again."
                 )
             columns = asdict(standing)
@@ -393,7 +393,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
                     hold = hold.approved_as(given)
                 _keep_hold(connection, source, question, hold)
 
-        self._database.write(work)
+        self._database.write(work, source=source)
 
     # -- what a person decides ------------------------------------------------------------------------
 
@@ -418,7 +418,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             )
             return ruling.hold
 
-        return self._database.write(work)
+        return self._database.write(work, source=source)
 
 
 def _holds(connection: Connection, source: str) -> dict[Question, Hold]:

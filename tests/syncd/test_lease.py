@@ -17,8 +17,9 @@ LENGTH_S = 60.0
 class Clock:
     """Two clocks that a test moves: both, or one alone as in standby or when the time is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, naps: Naps) -> None:
         self.wall, self.steady = 1000.0, 0.0
+        self.sleep = naps
 
     def now(self) -> float:
         return self.wall
@@ -72,14 +73,14 @@ class Breaking(MemoryStateStore):
 
 class Bench:
     def __init__(self, keep: ThreadLane) -> None:
-        self.store, self.clock, self.naps, self.keep = Breaking(), Clock(), Naps(), keep
+        self.store, self.naps, self.keep = Breaking(), Naps(), keep
+        self.clock = Clock(self.naps)
 
     def lease(self, owner: str = "ada") -> HeldLease:
         return HeldLease(
             self.store,
             keep=self.keep,
             clock=self.clock,
-            sleep=self.naps,
             source="s",
             owner=owner,
             length_s=LENGTH_S,

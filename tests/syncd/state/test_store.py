@@ -31,6 +31,7 @@ from syncd.state.rows import Outcome, Row
 from syncd.state.store import SqlStateStore
 from syncd.state.tables import outcomes, records
 from syncd.testing.state import MemoryStateStore, StateStoreContract, failed, sent
+from tests.postgres import execute
 
 
 class TestMemoryStateStore(StateStoreContract):
@@ -47,11 +48,10 @@ class TestMemoryStateStore(StateStoreContract):
         return store.decide("s", decision, at=at)
 
 
-class TestSqlStateStore(StateStoreContract):
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[StateStore]:
-        with SqlStateStore(f"sqlite:///{tmp_path}/state/syncd.db") as store:
-            yield store
+class SqlStateStoreContract(StateStoreContract):
+    """What is promised, asked of the rows themselves."""
+
+    url: str
 
     def outcomes(self, store: StateStore, run: int) -> list[Outcome]:
         assert isinstance(store, SqlStateStore)
@@ -61,8 +61,16 @@ class TestSqlStateStore(StateStoreContract):
 
     def decide(self, store: StateStore, decision: Decision, *, at: float = 6.0) -> Hold | None:
         assert isinstance(store, SqlStateStore)
-        with SqlStateStore(f"sqlite:///{store.path}") as other:
+        with SqlStateStore(self.url) as other:
             return other.decide("s", decision, at=at)
+
+
+class TestSqlite(SqlStateStoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[StateStore]:
+        self.url = f"sqlite:///{tmp_path}/state/syncd.db"
+        with SqlStateStore(self.url) as store:
+            yield store
 
     def test_everything_is_there_after_a_restart(self, tmp_path: Path) -> None:
         """What a call wrote is on the disk when it returns."""
@@ -75,6 +83,17 @@ class TestSqlStateStore(StateStoreContract):
         with SqlStateStore(url) as store:
             assert (store.records("s"), store.links("s"), store.urls("s"), store.holds("s")) == before
             assert store.standing("s") == self.STANDING
+
+
+class TestPostgres(SqlStateStoreContract):
+    @pytest.fixture
+    def store(self, postgres_url: str) -> Iterator[StateStore]:
+        self.url = postgres_url
+        with SqlStateStore(postgres_url) as store:
+            yield store
+
+    def wait(self, store: StateStore, seconds: float) -> None:
+        execute(self.url, f"UPDATE leases SET until = until - {seconds} WHERE until > 0")
 
 
 # -- the two stores behave alike --------------------------------------------------------------------------
@@ -135,4 +154,4 @@ def test_sql_store_equals_the_one_in_memory(batches: list[list[Entry]]) -> None:
         kept = sql.read(lambda connection: connection.execute(select(*columns)).all())
         assert {row[0]: Row._make(row) for row in kept} == memory.rows.get("s", {})
         for run in memory.runs:
-            assert TestSqlStateStore().outcomes(sql, run) == TestMemoryStateStore().outcomes(memory, run)
+            assert TestSqlite().outcomes(sql, run) == TestMemoryStateStore().outcomes(memory, run)
