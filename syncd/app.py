@@ -159,6 +159,7 @@ def make_source(
         allowed_secrets=settings.rendering.allowed_secrets,
         source_limit_bytes=settings.limits.max_source,
         html_limit_bytes=settings.limits.max_html,
+        split_above_bytes=settings.rendering.split_above,
     )
     flags = Availability(
         ai_agent=settings.availability.ai_agent,

@@ -7,7 +7,7 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 
-from syncd.change import Change, Failure, Same, Tally, Upsert
+from syncd.change import Change, Failure, Part, Same, Tally, Upsert, note_leaving
 from syncd.commits import Journal
 from syncd.errors import ItemError, PageError, PageUncertain, PageWithheld
 from syncd.guards import Candidate
@@ -18,12 +18,14 @@ from syncd.journal import (
     Failed,
     Ground,
     Intent,
+    Opened,
     Sent,
     Skipped,
+    Surplus,
     Uncertain,
     Unchanged,
 )
-from syncd.model import Action, Receipt, RecordState
+from syncd.model import Action, Receipt, Record, RecordState
 from syncd.plan import Task
 from syncd.protocols import Target
 
@@ -35,8 +37,8 @@ class Applier:
 
     Attributes:
         tally: what was done so far.
-        withdrawn: the changes of published pages whose documents say that they must go, by external_id.
-            Nothing is done about them here: whether they may be deleted now is for the guards to say.
+        leaving: pages that must go because the documents themselves say so, by external_id. Nothing is
+            done about them here: whether they may be deleted now is for the guards to say.
     """
 
     def __init__(
@@ -59,7 +61,8 @@ class Applier:
             fence: called right before each write is sent; raises LeaseLost where none may be any more.
         """
         self.tally = Tally()
-        self.withdrawn: dict[str, Failure] = {}
+        self.leaving: dict[str, Candidate] = {}
+        self._withdrawn: dict[str, Failure] = {}
         self._find_target = target
         self._journal = journal
         self._rules = rules
@@ -154,89 +157,129 @@ class Applier:
         self.tally.notice(change)
         match change:
             case Upsert():
-                await self._upsert(change)
+                if await self._send_parts(change):
+                    await self._upsert(change)
             case Same():
-                await self._journal.write(
-                    Unchanged(
-                        external_id=item.external_id,
-                        version=change.version,
-                        source_hash=change.source_hash,
-                        rules=self._rules,
-                        links=change.links,
-                        aliases=change.aliases,
-                        text_chars=change.text_chars,
-                        warnings=change.warnings,
-                    )
-                )
-                self.tally.same += 1
+                if await self._send_parts(change):
+                    await self._note_same(change)
             case Failure() if change.leaves_out:
                 await self._journal.write(self._left_out(change))
                 self.tally.skipped += 1
             case Failure() if change.withdraws:
-                self.withdrawn[item.external_id] = change
+                self._withdrawn[item.external_id] = change
+                note_leaving(self.leaving, change)
             case Failure():
                 failed = replace(
                     self._failed(change.task, item.version, change.error, change.url, change.aliases),
                     links=change.links,
                 )
-                await self._park(failed, change.error, unsure=_unsure(change.task))
+                await self._park(failed, change.error, unsure=_unsure(change.task.record))
         self._on_done(item.external_id)
 
-    async def _upsert(self, change: Upsert) -> None:
-        page = change.page
-        if change.there is not None:
-            remote = change.there
-            receipt = Receipt(page_id=remote.page_id, remote_digest=remote.remote_digest)
-            await self._acknowledge(change, receipt, settled_before=None)
-            return
-        target = await self.target()
-        intent = Intent(external_id=page.external_id, content_hash=change.content_hash)
-        if await self._journal.write(intent):
-            self.tally.refused += 1
-            return
-        settled_before = self._journal.now() - self._window_s
-        try:
-            self._fence()
-            receipt = await target.upsert(page, create=change.action is Action.CREATE)
-            if change.action is Action.UPDATE and receipt.page_id != change.task.page_id:
-                # Somebody had deleted the page in Intercom, so this made a new one, switched off for Fin.
-                self._fence()
-                receipt = await target.upsert(page, create=True)
-        except PageUncertain as error:
-            await self._journal.write(Uncertain(external_id=page.external_id, error=str(error)))
-            self.tally.failure(page.external_id, error)
-            return
-        except PageError as error:
-            failed = self._failed(change.task, change.version, error, page.url, change.aliases)
-            await self._park(failed, error, unsure=_unsure(change.task))
-            return
-        await self._acknowledge(change, receipt, settled_before=settled_before)
+    async def _send_parts(self, change: Upsert | Same) -> bool:
+        """Send the further parts of a page; whether all were acknowledged.
 
-    async def _acknowledge(self, change: Upsert, receipt: Receipt, *, settled_before: float | None) -> None:
-        page, record = change.page, change.task.record
+        The page itself is recorded after them, so until they all are there the next run looks at it again.
+        """
+        head = change.task.item.external_id
+        opened: tuple[Entry, ...] = (Opened(external_id=head),)
+        for part in change.parts.sent:
+            try:
+                if not await self._send(change, part, *opened):
+                    return False
+            except PageError as error:
+                name = part.page.external_id
+                row: Entry = Uncertain(external_id=name, error=str(error))
+                if not _unsure(part.record):
+                    row = Failed(
+                        external_id=name, version=change.version, rules=self._rules, error=str(error)
+                    )
+                await self._journal.write(row)
+                await self._refused(change, type(error)(f"a part of it was refused: {error}"), url=None)
+                return False
+            if part.there is None:
+                opened = ()
+        return True
+
+    async def _upsert(self, change: Upsert) -> None:
+        try:
+            if await self._send(change, change):
+                note_leaving(self.leaving, change)
+        except PageError as error:
+            await self._refused(change, error, url=change.page.url)
+
+    async def _send(self, change: Upsert | Same, one: Upsert | Part, *before: Entry) -> bool:
+        """Send a page, or note that it is there; whether that was acknowledged. `before` is written first.
+
+        Raises:
+            PageError: Intercom refused it.
+        """
+        page, settled_before = one.page, None
+        if one.there is not None:
+            receipt = Receipt(page_id=one.there.page_id, remote_digest=one.there.remote_digest)
+        else:
+            target = await self.target()
+            head = change.task.item.external_id if isinstance(one, Part) else None
+            intent = Intent(external_id=page.external_id, content_hash=one.content_hash, part_of=head)
+            if await self._journal.write(*before, intent):
+                self.tally.refused += 1
+                return False
+            settled_before = self._journal.now() - self._window_s
+            try:
+                self._fence()
+                receipt = await target.upsert(page, create=one.action is Action.CREATE)
+                if one.action is Action.UPDATE and receipt.page_id != one.page_id:
+                    # Somebody had deleted the page in Intercom, so this made a new one, switched off for Fin.
+                    self._fence()
+                    receipt = await target.upsert(page, create=True)
+            except PageUncertain as error:
+                await self._journal.write(Uncertain(external_id=page.external_id, error=str(error)))
+                self.tally.failure(page.external_id, error)
+                return False
         # Counted before: an entry that waits is committed even if this task is given up.
-        self.tally.sent(change.action)
+        if one is change or one.action is not Action.ADOPT:
+            self.tally.sent(one.action)
         await self._journal.write(
             Sent(
                 external_id=page.external_id,
                 page_id=receipt.page_id,
+                part_of=change.task.item.external_id if isinstance(one, Part) else None,
                 version=change.version,
-                content_hash=change.content_hash,
+                content_hash=one.content_hash,
                 remote_digest=receipt.remote_digest,
                 source_hash=change.source_hash,
                 rules=self._rules,
                 title=page.title,
                 url=page.url,
+                links=one.links,
+                aliases=one.aliases,
+                warnings=one.warnings,
+                action=one.action,
+                reason=change.task.reason,
+                hash_before=one.record.content_hash if one.record is not None else None,
+                text_chars=one.text_chars,
+                settled_before=settled_before,
+            ),
+            *(_surplus(change) if one is change else ()),
+        )
+        return True
+
+    async def _note_same(self, change: Same) -> None:
+        await self._journal.write(
+            Unchanged(
+                external_id=change.task.item.external_id,
+                version=change.version,
+                source_hash=change.source_hash,
+                rules=self._rules,
                 links=change.links,
                 aliases=change.aliases,
                 warnings=change.warnings,
-                action=change.action,
-                reason=change.task.reason,
-                hash_before=record.content_hash if record is not None else None,
                 text_chars=change.text_chars,
-                settled_before=settled_before,
-            )
+            ),
+            *_surplus(change),
         )
+        self.tally.same += not change.parts.sent
+        note_leaving(self.leaving, change)
 
     async def _delete_one(
         self, candidate: Candidate, page_id: str | None, approved_until: float | None
@@ -267,9 +310,9 @@ class Applier:
                 hash_before=candidate.content_hash,
             )
         ]
-        if external_id in self.withdrawn:
+        if external_id in self._withdrawn:
             # The item is still there: it stays out until it changes.
-            entries.append(self._left_out(self.withdrawn[external_id]))
+            entries.append(self._left_out(self._withdrawn[external_id]))
         if candidate.ground is Ground.TAKEN_DOWN:
             self.tally.taken_down += 1
         else:
@@ -305,6 +348,10 @@ class Applier:
             page_id=task.page_id if task.record is None else None,
         )
 
+    async def _refused(self, change: Upsert | Same, error: PageError, *, url: str | None) -> None:
+        failed = self._failed(change.task, change.version, error, url, change.aliases)
+        await self._park(failed, error, unsure=_unsure(change.task.record))
+
     async def _park(self, failed: Failed, error: PageError, *, unsure: bool = False) -> None:
         if unsure:
             # In quarantine it would be forgotten that Intercom may show something else than was acknowledged.
@@ -314,6 +361,10 @@ class Applier:
         self.tally.failure(failed.external_id, error)
 
 
-def _unsure(task: Task) -> bool:
+def _unsure(record: Record | None) -> bool:
     """Whether an earlier request for the page may have been applied without a word of it."""
-    return task.record is not None and task.record.state in (RecordState.PENDING, RecordState.DELETING)
+    return record is not None and record.state in (RecordState.PENDING, RecordState.DELETING)
+
+
+def _surplus(change: Upsert | Same) -> list[Entry]:
+    return [Surplus(external_id=part.external_id) for part in change.parts.surplus]

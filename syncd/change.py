@@ -5,9 +5,57 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from syncd.errors import EmptyPage, PageError, PageWithheld
-from syncd.journal import INCLUDED
-from syncd.model import Action, Page, RecordState, RemotePage
-from syncd.plan import Task
+from syncd.guards import Candidate
+from syncd.journal import INCLUDED, Ground
+from syncd.model import Action, Page, Record, RecordState, RemotePage
+from syncd.plan import Task, surplus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A further part of a long page that has to be sent.
+
+    Attributes:
+        record: what was delivered of it before.
+        page_id: Intercom's id of it, as far as it is known.
+        there: what Intercom has of it already, if a write would change nothing.
+    """
+
+    page: Page
+    content_hash: str
+    record: Record | None = None
+    page_id: str | None = None
+    there: RemotePage | None = None
+    # Links, other addresses, warnings and the length are kept with the page as a whole.
+    links: tuple[tuple[str, str | None], ...] = field(default=(), init=False)
+    aliases: None = field(default=None, init=False)
+    warnings: tuple[str, ...] = field(default=(), init=False)
+    text_chars: None = field(default=None, init=False)
+
+    @property
+    def action(self) -> Action:
+        """What sending it will do, as far as is known."""
+        return _action(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What becomes of the further parts of a page.
+
+    Attributes:
+        sent: have to be sent.
+        kept: external ids of those that came out as they were acknowledged.
+        surplus: the page no longer has them.
+    """
+
+    sent: tuple[Part, ...] = ()
+    kept: tuple[str, ...] = ()
+    surplus: tuple[Record, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether the parts are not as they were."""
+        return bool(self.sent or self.surplus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,21 +77,27 @@ class Upsert:
     aliases: tuple[str, ...] | None = None
     warnings: tuple[str, ...] = ()
     there: RemotePage | None = None
+    parts: Parts = field(default_factory=Parts)
 
     @property
     def action(self) -> Action:
         """Whether Intercom is thought to have a page already."""
-        if self.there is not None:
-            return Action.ADOPT
-        record = self.task.record
-        if self.task.page_id is None or (record is not None and record.state == RecordState.DELETING):
-            return Action.CREATE
-        return Action.UPDATE
+        return _action(self)
+
+    @property
+    def record(self) -> Record | None:
+        """What was delivered of it before."""
+        return self.task.record
+
+    @property
+    def page_id(self) -> str | None:
+        """Intercom's id of it, as far as it is known."""
+        return self.task.page_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Same:
-    """A page that came out as it was acknowledged.
+    """A page that came out as it was acknowledged, though maybe not all of its parts.
 
     `links`, `text_chars` and `warnings` are None if it did not have to be rendered.
     """
@@ -55,17 +109,22 @@ class Same:
     text_chars: int | None = None
     aliases: tuple[str, ...] | None = None
     warnings: tuple[str, ...] | None = None
+    parts: Parts = field(default_factory=Parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An item that gave no page, and why; readers may find it at its URL all the same."""
+    """An item that gave no page, and why; readers may find it at its URL all the same.
+
+    `parts`: the further parts in which it was published.
+    """
 
     task: Task
     error: PageError
     url: str | None = None
     aliases: tuple[str, ...] | None = None
     links: tuple[tuple[str, str | None], ...] | None = None
+    parts: tuple[Record, ...] = ()
 
     @property
     def leaves_out(self) -> bool:
@@ -88,6 +147,38 @@ class Failure:
 Change = Upsert | Same | Failure
 
 
+def note_leaving(leaving: dict[str, Candidate], change: Change) -> None:
+    """Bring up to date which pages must go because the documents themselves say so.
+
+    Whether they may go now is for the guards to say.
+    """
+    if isinstance(change, Failure):
+        if change.withdraws:
+            assert change.task.record is not None
+            for record in (change.task.record, *change.parts):
+                # Since ever, as it were: an approval is for their number, and no listing has to miss them.
+                leaving[record.external_id] = Candidate(
+                    record.external_id,
+                    record.page_id,
+                    record.content_hash,
+                    0.0,
+                    str(change.error),
+                    Ground.WITHDRAWN,
+                )
+        return
+    for part in change.parts.sent:
+        leaving.pop(part.page.external_id, None)
+    leaving.update((part.external_id, surplus(part)) for part in change.parts.surplus)
+
+
+def _action(one: Upsert | Part) -> Action:
+    if one.there is not None:
+        return Action.ADOPT
+    if one.page_id is None or (one.record is not None and one.record.state == RecordState.DELETING):
+        return Action.CREATE
+    return Action.UPDATE
+
+
 @dataclass(slots=True)
 class Tally:
     """What a run did so far."""
@@ -108,11 +199,15 @@ class Tally:
     def foresee(self, change: Change) -> None:
         """Count what would become of a change if all goes well."""
         self.notice(change)
+        if isinstance(change, Upsert | Same):
+            for part in change.parts.sent:
+                if part.action is not Action.ADOPT:
+                    self.sent(part.action)
         match change:
             case Upsert():
                 self.sent(change.action)
             case Same():
-                self.same += 1
+                self.same += not change.parts.sent
             case Failure() if change.leaves_out:
                 self.skipped += 1
             case Failure() if change.withdraws:

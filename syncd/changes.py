@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
-from syncd.change import Change, Failure, Same, Upsert
+from syncd.change import Change, Failure, Part, Parts, Same, Upsert
 from syncd.digest import content_hash, remote_digest, source_hash, text_chars
 from syncd.drift import shows
 from syncd.errors import PageError, RenderError
 from syncd.library import remembered
 from syncd.linking import Published
-from syncd.model import Document, Draft, Item, Page, RecordState, RemotePage
-from syncd.plan import Task
-from syncd.render.links import finish
+from syncd.model import Action, Document, Draft, Item, Page, Record, RecordState, RemotePage
+from syncd.plan import Task, is_open
+from syncd.render.links import finish, with_fragment
 from syncd.survey import Run, Source, Survey
 
 READ_AHEAD = 32
@@ -56,20 +58,22 @@ async def changes(source: Source, run: Run, survey: Survey) -> AsyncGenerator[Ch
 
 
 async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Change:
-    published = survey.published
     external_id = task.item.external_id
+    published, known = survey.published, survey.plan.parts.get(external_id, ())
     aliases = published.aliases.get(external_id)
     included: tuple[tuple[str, str | None], ...] | None = None
     try:
         document = await run.crawl(survey.library.whole, task.item, survey.rules)
         included = remembered(document) or None
         source_digest = source_hash(document, published.urls.get(external_id))
-        if included is None and _is_made_of_it(source, task, published, source_digest):
+        made_of_it = included is None and _is_made_of_it(source, task, published, source_digest)
+        if made_of_it and not any(map(is_open, known)):
             return Same(
                 task=task, version=document.version, source_hash=source_digest, links=None, aliases=aliases
             )
         draft = await run.renderer.render(document, survey.rules)
         made = page_of(source, task.item, document, draft, published)
+        _check_ids(made, survey)
     except PageError as error:
         return Failure(
             task=task,
@@ -77,23 +81,28 @@ async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Chang
             url=published.urls.get(external_id),
             aliases=aliases,
             links=included,
+            parts=known,
         )
     links = (*made.links, *(included or ()))
+    parts = _compared(made.parts, known, survey.remote)
     digest = content_hash(made.page)
+    length = sum(text_chars(page.html) for page in (made.page, *made.parts))
     record = task.record
     if (
         record is not None
         and record.state in (RecordState.LIVE, RecordState.QUARANTINED)
         and record.content_hash == digest
+        and record.part_of is None
     ):
         return Same(
             task=task,
             version=document.version,
             source_hash=source_digest,
             links=links,
-            text_chars=text_chars(made.page.html),
+            text_chars=length,
             aliases=aliases,
             warnings=draft.warnings,
+            parts=parts,
         )
     return Upsert(
         task=task,
@@ -102,18 +111,54 @@ async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Chang
         content_hash=digest,
         source_hash=source_digest,
         links=links,
-        text_chars=text_chars(made.page.html),
+        text_chars=length,
         aliases=aliases,
         warnings=draft.warnings,
-        there=task.remote if task.remote is not None and _is_there(made.page, task.remote) else None,
+        there=_there(made.page, task.remote),
+        parts=parts,
     )
 
 
-def _is_there(page: Page, remote: RemotePage) -> bool:
-    """Whether a write of the page would change nothing of what Intercom shows."""
+def _there(page: Page, remote: RemotePage | None) -> RemotePage | None:
+    """What Intercom has of the page, if a write of it would change nothing of what it shows."""
+    if remote is None:
+        return None
     digest = remote_digest(title=page.title, html=page.html, url=page.url)
     flags = page.availability is None or shows(remote.availability, page.availability)
-    return flags and (digest, page.locale) == (remote.remote_digest, remote.locale)
+    same = flags and (digest, page.locale) == (remote.remote_digest, remote.locale)
+    return remote if same else None
+
+
+def _compared(pages: Sequence[Page], known: Sequence[Record], remote: Mapping[str, RemotePage]) -> Parts:
+    """What has to be done about the parts of a page, beside what was delivered of them."""
+    before = {record.external_id: record for record in known}
+    sent: list[Part] = []
+    kept: list[str] = []
+    for page in pages:
+        record, digest = before.pop(page.external_id, None), content_hash(page)
+        if record is not None and record.state == RecordState.LIVE and record.content_hash == digest:
+            kept.append(page.external_id)
+        else:
+            found = remote.get(page.external_id) if record is None else None
+            page_id = found.page_id if found is not None else record.page_id if record is not None else None
+            there = _there(page, found)
+            sent.append(Part(page=page, content_hash=digest, record=record, page_id=page_id, there=there))
+    # New ones first: what moves to another part is then twice in Intercom for a moment, and never lost.
+    sent.sort(key=lambda part: part.action is not Action.CREATE)
+    return Parts(sent=tuple(sent), kept=tuple(kept), surplus=tuple(before.values()))
+
+
+def _check_ids(made: Made, survey: Survey) -> None:
+    """Refuse a long page of which a part would overwrite another page."""
+    for part in made.parts:
+        name = part.external_id
+        record = survey.records.get(name)
+        other = record is not None and record.part_of != made.page.external_id and record.may_be_published
+        if other or name in survey.listing.items or name in survey.listing.clashes:
+            raise RenderError(
+                f"it is too long for one page, and a part of it would be {name!r}, which is another page. "
+                "Rename the heading or that page, or set 'rendering.split_above'."
+            )
 
 
 def _is_made_of_it(source: Source, task: Task, published: Published, source_digest: str) -> bool:
@@ -133,10 +178,14 @@ def _is_made_of_it(source: Source, task: Task, published: Published, source_dige
 
 
 class Made(NamedTuple):
-    """A page, with (target, URL it was resolved to or None) for each of its links to other pages."""
+    """A page, with (target, URL it was resolved to or None) for each of its links to other pages.
+
+    `parts`: what comes after the first part of a long one, in order; each can be read on its own.
+    """
 
     page: Page
     links: tuple[tuple[str, str | None], ...]
+    parts: tuple[Page, ...] = ()
 
 
 def page_of(source: Source, item: Item, document: Document, draft: Draft, published: Published) -> Made:
@@ -149,13 +198,27 @@ def page_of(source: Source, item: Item, document: Document, draft: Draft, publis
     if url is not None and not url.lower().startswith(("https://", "http://")):
         # It would become a link that Fin shows to customers.
         raise RenderError(f"{item.path}: its URL does not begin with https:// or http://")
-    finished = finish(draft, url=url, index=published.index)
+    cuts = [0, *(section.start for section in draft.sections), len(draft.html)]
+    pieces = [
+        finish(replace(draft, html=draft.html[start:end].strip()), url=url, index=published.index)
+        for start, end in pairwise(cuts)
+    ]
     page = Page(
         external_id=document.external_id,
         title=draft.title,
-        html=finished.html,
+        html=pieces[0].html,
         url=url,
         locale=document.locale or source.locale,
         availability=source.availability,
     )
-    return Made(page, finished.links)
+    parts = tuple(
+        replace(
+            page,
+            external_id=f"{page.external_id}#{section.key}",
+            title=section.title,
+            html=piece.html,
+            url=None if url is None else with_fragment(url, section.fragment),
+        )
+        for section, piece in zip(draft.sections, pieces[1:], strict=True)
+    )
+    return Made(page, tuple(sorted({link for piece in pieces for link in piece.links})), parts)

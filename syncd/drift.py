@@ -200,7 +200,7 @@ class Settlement:
         entries: what the state has to know of it, to be committed before anything is sent.
         records: the rows as these entries leave them.
         resent: external ids that have to be sent again.
-        adoptable: external_id → page that is there for an item without a row.
+        adoptable: external_id → page that is there for an item, or maybe for a part of one, without a row.
         late: deleted pages that a request which had been given up published again.
         left: drifts that are reported and left as they are.
         foreign: pages that neither a row nor an item claims.
@@ -244,7 +244,8 @@ def settle(
         if not listed and external_id not in looked_at:
             continue
         if external_id not in in_doubt:
-            if listing.broken is None and external_id not in listing.items:
+            item = records[external_id].part_of or external_id
+            if listing.broken is None and item not in listing.items:
                 continue  # it goes, or waits for a person
             if drift.kind not in repair:
                 left.append(drift)
@@ -274,7 +275,9 @@ def settle(
         record = records.get(page.external_id)
         if page.external_id in taken or page.external_id in listing.clashes:
             continue
-        if record is None and page.external_id in listing.items:
+        # Nothing but what follows the last "#" tells a part of a long page from the page.
+        head, _, _ = page.external_id.rpartition("#")
+        if record is None and (page.external_id in listing.items or head in listing.items):
             adoptable[page.external_id] = page
         elif record is not None and record.state == RecordState.QUARANTINED:
             # It could never be sent from this state, and is there: whoever sent it, it is this item's page.

@@ -28,10 +28,22 @@ INCLUDED = "included:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A page is about to be upserted with this content."""
+    """A page is about to be upserted with this content.
+
+    Attributes:
+        part_of: external_id of the page that it is a further part of; None for a page of its own.
+    """
 
     external_id: str
     content_hash: str
+    part_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """Parts of the page are about to be sent: until all are, whatever its version, it is not as it was."""
+
+    external_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +51,7 @@ class Sent:
     """Intercom confirmed an upsert, or was found to hold the page already (then the action is `adopt`).
 
     Attributes:
+        part_of: as in Intent.
         source_hash: of the document that the page was made of.
         links: (target, URL it was resolved to or None) for each link to another page of the source.
         aliases: other paths on the site under which links name the page; None keeps what is known.
@@ -67,6 +80,7 @@ class Sent:
     hash_before: str | None
     text_chars: int | None = None
     settled_before: float | None = None
+    part_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +186,13 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surplus:
+    """The page no longer has this part: it is to be deleted."""
+
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
     """A complete listing did not name it."""
 
@@ -232,6 +253,7 @@ class Noted:
 
 Entry = (
     Intent
+    | Opened
     | Sent
     | Unchanged
     | Failed
@@ -240,6 +262,7 @@ Entry = (
     | Verified
     | Drifted
     | Dropped
+    | Surplus
     | Absent
     | Returned
     | Deleting

@@ -104,7 +104,7 @@ def publish(
     entries += [
         (each, each, known.get(each))
         for each in sorted(records)
-        if each not in listing.items and each not in deleted
+        if each not in listing.items and each not in deleted and records[each].part_of is None
     ]
     names = [
         (external_id, alias)

@@ -119,6 +119,24 @@ class Link(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Where one more part of a long page begins.
+
+    Attributes:
+        key: names the section among those of its page: what follows "#" in the part's external_id. Made of
+            the words of its heading and of those above it, so that it does not depend on other sections.
+        title: of the page and of the sections in which it stands, down to its own heading.
+        fragment: id of its heading; "" for none.
+        start: index of its first character in the draft's HTML.
+    """
+
+    key: str
+    title: str
+    fragment: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A rendered document whose links to other pages are still open.
 
@@ -126,6 +144,7 @@ class Draft:
         title: plain text, one line.
         html: a sanitised fragment; an open link stands as `<a href="link:N">`, N an index of `links`.
         links: the targets of the open links.
+        sections: where a long page is cut into parts; the first part has what stands before them.
         url: where a reader finds the page, if the document itself said so (front matter).
         warnings: what a person should know, one sentence each.
     """
@@ -133,6 +152,7 @@ class Draft:
     title: str
     html: str
     links: tuple[Link, ...] = ()
+    sections: tuple[Section, ...] = ()
     url: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -206,6 +226,7 @@ class RecordState(StrEnum):
     QUARANTINED = "quarantined"  # parked with a reason; what Intercom has stays
     SKIPPED = "skipped"  # left out on purpose and never published, with a reason
     DELETING = "deleting"  # a delete was intended, no acknowledgement yet
+    SURPLUS = "surplus"  # a part that its page no longer has; it is to be deleted
     TOMBSTONE = "tombstone"  # deleted, remembered until no late request can land any more
 
 
@@ -222,6 +243,8 @@ class Record(NamedTuple):
         absent_since: Unix seconds of the first of those.
         ambiguous_at: Unix seconds of the last request without a valid answer; 0 for an item that was
             absent and came back. Until it is compared, it is in doubt what Intercom shows.
+        part_of: external_id of the long page whose further part it is; None for every other page. No
+            listing names a part: it stands and falls with its page.
     """
 
     external_id: str
@@ -233,11 +256,16 @@ class Record(NamedTuple):
     absences: int = 0
     absent_since: float | None = None
     ambiguous_at: float | None = None
+    part_of: str | None = None
 
     @property
     def may_be_published(self) -> bool:
         """Whether Intercom has a page for it, or may have one after a lost answer."""
-        return self.page_id is not None or self.state in (RecordState.PENDING, RecordState.DELETING)
+        return self.page_id is not None or self.state in (
+            RecordState.PENDING,
+            RecordState.DELETING,
+            RecordState.SURPLUS,
+        )
 
 
 class Doubt(NamedTuple):

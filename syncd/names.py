@@ -47,7 +47,8 @@ def settle_names(listing: Listing, records: Mapping[str, Record]) -> Settled:
     hidden = [one for one in listing.unlisted if not one.skipped]
     lost: dict[str, list[str]] = {}
     for external_id, record in records.items():
-        if external_id not in items and external_id not in clashes and record.may_be_published:
+        lacking = external_id not in items and external_id not in clashes
+        if lacking and record.may_be_published and record.part_of is None:
             lost.setdefault(_fold(external_id), []).append(external_id)
     for folded, ids in named.items():
         known = lost.get(folded, [])

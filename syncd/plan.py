@@ -67,6 +67,9 @@ class Plan:
         banned: rows with a page in Intercom that a person took down: they go, outside of every budget.
         kept_out: how many items are not looked at, since a person took their page down.
         unseen: how many rows with a page in Intercom lie in a scope that could not be seen.
+        parts: the further parts that listed items were sent in, by the item's external_id.
+        surplus: those of the parts that their pages no longer have.
+        claimed: items with the external_id of a part of another listed item, and that item's.
     """
 
     tasks: tuple[Task, ...] = ()
@@ -80,6 +83,9 @@ class Plan:
     banned: tuple[Candidate, ...] = ()
     kept_out: int = 0
     unseen: int = 0
+    parts: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
+    surplus: tuple[Candidate, ...] = ()
+    claimed: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_listing(entries: Iterable[Item | Unlisted], *, broken: str | None = None) -> Listing:
@@ -100,6 +106,17 @@ def make_listing(entries: Iterable[Item | Unlisted], *, broken: str | None = Non
     for external_id in clashes:
         del items[external_id]
     return Listing(items=items, clashes=clashes, unlisted=tuple(unlisted), broken=broken)
+
+
+def refuse_claimed(listing: Listing, claimed: Mapping[str, str]) -> Listing:
+    """Move items that have the external_id of another item's part to the clashes; see Plan.claimed."""
+    items = {external_id: item for external_id, item in listing.items.items() if external_id not in claimed}
+    refused = {
+        external_id: f"duplicate id {external_id!r}: a part of the long page {head!r} has it already. "
+        "The item is not sent; rename it, or set 'rendering.split_above'."
+        for external_id, head in claimed.items()
+    }
+    return replace(listing, items=items, clashes={**listing.clashes, **refused})
 
 
 def make_plan(
@@ -132,6 +149,7 @@ def make_plan(
     tasks: list[Task] = []
     parked: list[str] = []
     returned: list[str] = []
+    claimed: dict[str, str] = {}
     unchanged = skipped = 0
     live, quarantined = RecordState.LIVE.value, RecordState.QUARANTINED.value
     for external_id, item in listing.items.items():
@@ -140,6 +158,9 @@ def make_plan(
         record = records.get(external_id)
         if record is None:
             tasks.append(Task(item, "new", None, remote.get(external_id) if remote else None))
+            continue
+        if record.part_of is not None and record.part_of in listing.items:
+            claimed[external_id] = record.part_of
             continue
         if record.absences:
             returned.append(external_id)
@@ -156,27 +177,45 @@ def make_plan(
     missing: list[Candidate] = []
     gone: list[Candidate] = []
     forgotten: list[str] = []
+    parts: dict[str, list[Record]] = {}
     unseen = 0
     hidden = [unlisted for unlisted in listing.unlisted if not unlisted.skipped]
-    if listing.broken is None:
-        for external_id, record in records.items():
-            if external_id in listing.items or external_id in listing.clashes or external_id in taken_down:
-                continue
-            if any(scope.covers(external_id) for scope in hidden):
-                unseen += record.may_be_published
-                continue
-            if not record.may_be_published:
-                forgotten.append(external_id)
-                continue
-            since = record.absent_since if record.absent_since is not None else now
-            seen_missing = record.absences + 1
-            candidate = Candidate(external_id, record.page_id, record.content_hash, since, "")
-            missing.append(candidate)
-            if external_id in removed:
-                gone.append(candidate._replace(evidence="the origin says that it was removed"))
-            elif seen_missing >= confirm and now - since >= min_absence_s:
-                evidence = f"missing from {seen_missing} complete listings over {now - since:.0f} s"
-                gone.append(candidate._replace(evidence=evidence))
+    for external_id, record in records.items():
+        if external_id in listing.items or external_id in listing.clashes:
+            continue
+        # A part is where its page is.
+        head = record.part_of or external_id
+        if head in taken_down:
+            continue
+        if head in listing.items:
+            parts.setdefault(head, []).append(record)
+            continue
+        if head in listing.clashes or listing.broken is not None:
+            continue
+        if any(scope.covers(head) for scope in hidden):
+            unseen += record.may_be_published
+            continue
+        if not record.may_be_published:
+            forgotten.append(external_id)
+            continue
+        since = record.absent_since if record.absent_since is not None else now
+        seen_missing = record.absences + 1
+        candidate = Candidate(external_id, record.page_id, record.content_hash, since, "")
+        missing.append(candidate)
+        if head in removed:
+            gone.append(candidate._replace(evidence="the origin says that it was removed"))
+        elif seen_missing >= confirm and now - since >= min_absence_s:
+            evidence = f"missing from {seen_missing} complete listings over {now - since:.0f} s"
+            gone.append(candidate._replace(evidence=evidence))
+    if parts:
+        planned = {task.item.external_id for task in tasks}.union(parked)
+        unfinished = [head for head in parts if head not in planned and any(map(is_open, parts[head]))]
+        tasks += [_reopened(listing.items[head], records[head], parts[head], drifted) for head in unfinished]
+        unchanged -= len(unfinished)
+        returned += [part.external_id for rows in parts.values() for part in rows if part.absences]
+    # A page goes before its parts: should the run end in between, none of them is gone while it stays.
+    missing.sort(key=lambda candidate: candidate.external_id)
+    gone.sort(key=lambda candidate: candidate.external_id)
     return Plan(
         tasks=tuple(sorted(tasks, key=lambda task: task.item.external_id)),
         unchanged=unchanged,
@@ -189,11 +228,22 @@ def make_plan(
         banned=banned(records, taken_down),
         kept_out=sum(external_id in listing.items for external_id in taken_down),
         unseen=unseen,
+        parts={head: tuple(rows) for head, rows in parts.items()},
+        surplus=tuple(surplus(part) for rows in parts.values() for part in rows if _is_surplus(part)),
+        claimed=claimed,
     )
 
 
 def banned(records: Mapping[str, Record], taken_down: Mapping[str, Order]) -> tuple[Candidate, ...]:
-    """The rows that a person took down, and that are published, or may be."""
+    """The rows that a person took down, and that are published, or may be; a page with all its parts."""
+    if not taken_down:
+        return ()
+    wanted = list(taken_down.items())
+    wanted += [
+        (part.external_id, taken_down[part.part_of])
+        for part in records.values()
+        if part.part_of is not None and part.part_of in taken_down and part.external_id not in taken_down
+    ]
     return tuple(
         Candidate(
             external_id,
@@ -203,7 +253,7 @@ def banned(records: Mapping[str, Record], taken_down: Mapping[str, Order]) -> tu
             f"taken down by {order.by}: {order.why}",
             Ground.TAKEN_DOWN,
         )
-        for external_id, order in taken_down.items()
+        for external_id, order in wanted
         if external_id in records and records[external_id].may_be_published
     )
 
@@ -241,6 +291,33 @@ def with_included(
         skipped=plan.skipped - skipped,
         unchanged=plan.unchanged - unchanged,
     )
+
+
+def surplus(part: Record) -> Candidate:
+    """A part that its page no longer has."""
+    # Since ever, as it were: the page itself tells, and no listing has to miss it.
+    return Candidate(
+        part.external_id,
+        part.page_id,
+        part.content_hash,
+        0.0,
+        "the page no longer has this part",
+        Ground.WITHDRAWN,
+    )
+
+
+def _is_surplus(part: Record) -> bool:
+    return part.state in (RecordState.SURPLUS, RecordState.DELETING)
+
+
+def is_open(part: Record) -> bool:
+    """Whether a part is not in Intercom as it was acknowledged, and should be."""
+    return part.state != RecordState.LIVE and not _is_surplus(part)
+
+
+def _reopened(item: Item, record: Record, parts: Collection[Record], drifted: Collection[str]) -> Task:
+    drift = any(part.external_id in drifted for part in parts)
+    return Task(item, "drift" if drift else "pending", record)
 
 
 def _reason(record: Record, item: Item, rules: str, full: bool) -> str:

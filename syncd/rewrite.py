@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from statistics import median
 
-from syncd.change import Change, Failure, Upsert
+from syncd.change import Change, Failure, Same, Upsert
 from syncd.digest import set_digest
 from syncd.errors import EmptyPage
 from syncd.journal import Hold
@@ -55,14 +55,15 @@ class Rewrite:
         if not self._possible or not _is_published(change.task):
             return False
         before = self._sizes.get(change.task.item.external_id)
-        if isinstance(change, Upsert):
+        if isinstance(change, Upsert) or (isinstance(change, Same) and change.parts.changed):
             self._changed += 1
             if not before:
                 return False
-            self._shares.append(change.text_chars / before)
-            if change.text_chars * 2 >= before:
+            self._shares.append((change.text_chars or 0) / before)
+            if (change.text_chars or 0) * 2 >= before:
                 return False
-            self.tasks.append((change.task, change.action))
+            action = change.action if isinstance(change, Upsert) else Action.UPDATE
+            self.tasks.append((change.task, action))
             return True
         if isinstance(change, Failure) and isinstance(change.error, EmptyPage):
             self._changed += 1

@@ -24,7 +24,15 @@ from syncd.library import Library, is_whole, outdated
 from syncd.linking import READ_AHEAD_ITEMS, Published, publish, read_addresses, tells_address
 from syncd.model import Availability, Document, Draft, Item, Record, RemotePage, Unlisted
 from syncd.names import Renamed, settle_names
-from syncd.plan import Listing, Plan, make_listing, make_plan, with_included, with_links
+from syncd.plan import (
+    Listing,
+    Plan,
+    make_listing,
+    make_plan,
+    refuse_claimed,
+    with_included,
+    with_links,
+)
 from syncd.protocols import Clock, Lane, StateStore, Target
 from syncd.render import Rules
 from syncd.render.addresses import Address
@@ -202,6 +210,8 @@ class Survey(Seen):
         snapshot: to read the items of the plan from; library: what they include.
         rules: of the source, with what its generator's configuration says.
         published: where each page is, or will be, found by readers.
+        records: what was delivered before.
+        remote: pages that Intercom was found to have for items, or parts of them, without a record.
     """
 
     snapshot: Snapshot
@@ -209,6 +219,8 @@ class Survey(Seen):
     rules: Rules
     verdict: Verdict
     published: Published
+    records: Mapping[str, Record]
+    remote: Mapping[str, RemotePage]
 
 
 @asynccontextmanager
@@ -250,19 +262,26 @@ async def look(
     if standing.origin_revision is not None:
         removed = frozenset(await run.crawl(snapshot.removed, standing.origin_revision))
     now = run.clock.now()
-    plan = make_plan(
-        listing,
-        records,
-        rules=source.rules_key,
-        now=now,
-        confirm=source.policy.confirm,
-        min_absence_s=source.policy.min_absence_s,
-        removed=removed,
-        drifted=drifted,
-        taken_down=orders.taken_down,
-        remote=remote,
-        full=run.full,
-    )
+
+    def planned() -> Plan:
+        return make_plan(
+            listing,
+            records,
+            rules=source.rules_key,
+            now=now,
+            confirm=source.policy.confirm,
+            min_absence_s=source.policy.min_absence_s,
+            removed=removed,
+            drifted=drifted,
+            taken_down=orders.taken_down,
+            remote=remote,
+            full=run.full,
+        )
+
+    plan = planned()
+    if plan.claimed:
+        listing = refuse_claimed(listing, plan.claimed)
+        plan = planned()
     library = Library(snapshot, listing)
     known = await run.keep(run.store.included, source.name)
     if known:
@@ -270,7 +289,8 @@ async def look(
         plan = with_included(
             plan, listing, records, await run.keep(run.store.including, source.name, changed)
         )
-    rows = sum(record.may_be_published for record in records.values()) if plan.missing or plan.tasks else 0
+    busy = plan.missing or plan.tasks or plan.surplus
+    rows = sum(record.may_be_published for record in records.values()) if busy else 0
     seen = Seen(listing=listing, plan=plan, rows=rows, identity=identity)
     verdict = judge_missing(source, seen, standing=standing, hold=hold, now=now)
     published = Published()
@@ -290,6 +310,8 @@ async def look(
         rules=rules,
         verdict=verdict,
         published=published,
+        records=records,
+        remote=remote or {},
     )
 
 

@@ -10,12 +10,12 @@ the threads. `sync_source` carries the changes out; `plan_source` walks the same
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
 from syncd.apply import Applier
-from syncd.change import Failure, Upsert
+from syncd.change import Change, Failure, Part, Upsert, note_leaving
 from syncd.changes import changes
 from syncd.commits import Journal
 from syncd.connector import Snapshot
@@ -24,7 +24,7 @@ from syncd.digest import set_digest
 from syncd.drift import Settlement, due
 from syncd.errors import LeaseLost, SourceError, SourceUnavailable
 from syncd.guards import Candidate
-from syncd.journal import Absent, Entry, Forgotten, Ground, Hold, Returned
+from syncd.journal import Absent, Entry, Forgotten, Hold, Returned
 from syncd.library import Library, above_root, outdated
 from syncd.model import Unlisted
 from syncd.outcome import Attempt, Operation, Outcome, lasting, sum_up
@@ -187,6 +187,7 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
     await _note_unlisted(source, run, attempt, survey)
     run.progress.planned(source.name, len(survey.plan.tasks))
     rewrite = await _watch(source, run, attempt, survey)
+    applier.leaving.update(_surplus(survey.plan))
     try:
         # What a person wants gone goes first.
         await applier.delete(survey.plan.banned, stop=run.stop)
@@ -197,8 +198,8 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
         await applier.drain()
         if not run.stop.is_set():
             await _judge_rewrite(source, run, attempt, survey, rewrite, applier)
-        if applier.withdrawn:
-            survey = _withdraw(source, run, attempt, survey, before, list(applier.withdrawn.values()))
+        if applier.leaving:
+            survey = _let_go(source, run, attempt, survey, before, applier.leaving)
         if intercom.whole and not run.stop.is_set():
             attempt.standing = replace(
                 attempt.standing, verified_at=run.clock.now(), drifted=len(attempt.drifted)
@@ -225,26 +226,18 @@ async def _foretell(
     origin = await list_origin(run, snapshot, records)
     before = attempt.hold
     survey = await _look(source, run, origin, attempt, Settlement(records=records))
-    withdrawn: list[Failure] = []
+    leaving = _surplus(survey.plan)
     rewrite = await _watch(source, run, attempt, survey)
     async with aclosing(changes(source, run, survey)) as stream:
         async for change in stream:
             if rewrite.puts_aside(change):
                 continue
             attempt.tally.foresee(change)
-            if isinstance(change, Failure) and change.withdraws:
-                withdrawn.append(change)
-            if isinstance(change, Upsert):
-                operations.append(
-                    Operation(
-                        action=change.action.value,
-                        external_id=change.page.external_id,
-                        reason=change.task.reason,
-                    )
-                )
+            note_leaving(leaving, change)
+            operations.extend(_operations(change))
     _foresee_rewrite(run, attempt, rewrite, operations)
-    if withdrawn:
-        survey = _withdraw(source, run, attempt, survey, before, withdrawn)
+    if leaving:
+        survey = _let_go(source, run, attempt, survey, before, leaving)
     attempt.tally.deleted = len(survey.verdict.deletes)
     attempt.tally.taken_down = len(survey.plan.banned)
     operations.extend(
@@ -316,33 +309,33 @@ async def _obey(source: Source, run: Run, attempt: Attempt, applier: Applier) ->
         await applier.delete(banned(await run.keep(run.store.records, source.name), new), stop=run.stop)
 
 
-def _withdraw(
+def _operations(change: Change) -> Iterator[Operation]:
+    if isinstance(change, Failure):
+        return
+    sent: list[Part | Upsert] = [*change.parts.sent]
+    if isinstance(change, Upsert):
+        sent.append(change)
+    for one in sent:
+        yield Operation(action=one.action.value, external_id=one.page.external_id, reason=change.task.reason)
+
+
+def _surplus(plan: Plan) -> dict[str, Candidate]:
+    return {candidate.external_id: candidate for candidate in plan.surplus}
+
+
+def _let_go(
     source: Source,
     run: Run,
     attempt: Attempt,
     survey: Survey,
     hold: Hold | None,
-    withdrawn: Sequence[Failure],
+    leaving: Mapping[str, Candidate],
 ) -> Survey:
-    """Let the guards judge once more, with the published pages whose documents say that they must go.
+    """Let the guards judge once more, with the pages that must go because the documents themselves say so.
 
     `hold`: as it was before this run, with its approval.
     """
-    candidates = []
-    for failure in withdrawn:
-        record = failure.task.record
-        assert record is not None
-        # Since ever, as it were: an approval is for their number, and no listing has to miss them.
-        candidates.append(
-            Candidate(
-                record.external_id,
-                record.page_id,
-                record.content_hash,
-                0.0,
-                str(failure.error),
-                Ground.WITHDRAWN,
-            )
-        )
+    candidates = [leaving[external_id] for external_id in sorted(leaving)]
     verdict = judge_missing(
         source,
         survey,

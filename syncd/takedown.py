@@ -73,12 +73,12 @@ async def take_down(config: Config, store: SqlStateStore, name: str, decision: T
 async def _found(
     store: SqlStateStore, target: Target, name: str, decision: TakeDown
 ) -> tuple[Candidate, ...]:
-    """The page, by its row; without one, whatever the import source holds under the id."""
+    """The page with its parts, by their rows; without one, whatever the import source holds under the id."""
     external_id = decision.external_id
     order: Order = store.orders(name).taken_down[external_id]
-    record = store.records(name).get(external_id)
-    if record is not None:
-        return banned({external_id: record}, {external_id: order})
+    records = store.records(name)
+    if external_id in records:
+        return banned(records, {external_id: order})
     known = [remote.page_id async for remote in target.pages() if remote.external_id == external_id]
     rows = [Record(external_id, "", RecordState.LIVE.value, page_id=page_id) for page_id in known]
     return tuple(candidate for row in rows for candidate in banned({external_id: row}, {external_id: order}))

@@ -22,9 +22,19 @@ def record(
     absences: int = 0,
     absent_since: float | None = None,
     ambiguous_at: float | None = None,
+    part_of: str | None = None,
 ) -> Record:
     return Record(
-        external_id, version, state, content_hash, page_id, rules, absences, absent_since, ambiguous_at
+        external_id,
+        version,
+        state,
+        content_hash,
+        page_id,
+        rules,
+        absences,
+        absent_since,
+        ambiguous_at,
+        part_of,
     )
 
 

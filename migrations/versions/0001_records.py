@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("absences", sa.Integer, nullable=False),
         sa.Column("absent_since", sa.Double),
         sa.Column("ambiguous_at", sa.Double),
+        sa.Column("part_of", sa.Text),
         sa.Column("remote_digest", sa.Text),
         sa.Column("source_hash", sa.Text),
         sa.Column("intent_hash", sa.Text),

@@ -28,7 +28,7 @@ from pydantic import (
 
 from syncd.config import address
 from syncd.config.pattern import Matching
-from syncd.config.quantity import Bytes, Seconds
+from syncd.config.quantity import Bytes, BytesOrOff, Seconds
 from syncd.config.schedule import QuietSetting, ScheduleSetting, ZoneName
 from syncd.config.secret import secrets_in
 from syncd.config.section import Section
@@ -154,7 +154,9 @@ class Limits(Section):
         default="2MB", validate_default=True, description="Text of one document, as its origin has it."
     )
     max_html: Bytes = Field(
-        default="1MB", validate_default=True, description="HTML of one page, as it would be sent."
+        default="1MB",
+        validate_default=True,
+        description="HTML of one page, or of one part of a long one, as it would be sent.",
     )
 
 
@@ -207,6 +209,12 @@ class Rendering(Section):
         default=(),
         description="What is no secret: fingerprints (sha256:…) as a message tells them, or external ids of "
         "pages that may hold any.",
+    )
+    split_above: BytesOrOff = Field(
+        default="50kB",
+        validate_default=True,
+        description="A page with more HTML than this is sent in parts, cut at its headings, each of which "
+        "links to its section. off: every page is sent whole.",
     )
 
 

@@ -83,6 +83,20 @@ def format_size(size_bytes: int) -> str:
     return f"{size_bytes}B"
 
 
+def parse_size_or_off(value: object) -> int | None:
+    """Return the bytes of a size above 0, None for "off", which YAML reads as false.
+
+    Raises:
+        ValueError: another form.
+    """
+    if value is False or value == "off":
+        return None
+    size = parse_size(value)
+    if size == 0:
+        raise ValueError('must be a size above 0, such as "50kB", or off')
+    return size
+
+
 Seconds = Annotated[
     float,
     BeforeValidator(parse_duration),
@@ -103,3 +117,19 @@ Bytes = Annotated[
     WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["500kB", "2MB", "2MiB"]}),
 ]
 """Bytes; written as a size with its unit."""
+
+BytesOrOff = Annotated[
+    int | None,
+    BeforeValidator(parse_size_or_off),
+    PlainSerializer(lambda size: False if size is None else format_size(size)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": SIZE_PATTERN, "not": {"pattern": r"^0+ ?\D"}},
+                {"enum": [False, "off"]},
+            ],
+            "examples": ["50kB", False],
+        }
+    ),
+]
+"""Bytes, or None for off."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+TITLE_LIMIT = 255
+"""Longest title in characters; a longer one is cut at a word."""
+
 _LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\u0085\v\f]")
 _SUSPECT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
@@ -43,6 +46,13 @@ def strip_invisible(text: str) -> str:
         return character if keep else ""
 
     return _SUSPECT.sub(judge, text)
+
+
+def shortened(title: str, limit: int = TITLE_LIMIT) -> str:
+    """Return a title of at most so many characters, cut at a word."""
+    if len(title) <= limit:
+        return title
+    return title[: limit - 1].rsplit(" ", 1)[0] + "…"
 
 
 def one_line(text: str) -> str:

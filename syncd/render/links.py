@@ -152,7 +152,7 @@ def finish(draft: Draft, *, url: str | None, index: LinkIndex) -> Finished:
         if place is None:
             unresolved += link.target != SELF
             return match[2]
-        return f'<a href="{escape(_with_fragment(place, link.fragment))}">{match[2]}</a>'
+        return f'<a href="{escape(with_fragment(place, link.fragment))}">{match[2]}</a>'
 
     html = _OPEN_LINK.sub(close, draft.html)
     return Finished(html=html, links=tuple(sorted(resolved.items())), unresolved=unresolved)
@@ -164,7 +164,8 @@ def _resolve(link: Link, index: LinkIndex, resolved: dict[str, str | None]) -> s
     return resolved[link.target]
 
 
-def _with_fragment(url: str, fragment: str) -> str:
+def with_fragment(url: str, fragment: str) -> str:
+    """Return the URL of a place within a page; of the page itself, if there is no fragment."""
     if not fragment:
         return url
     return url.partition("#")[0] + "#" + quote(fragment, safe="-._~!$&'()*+,;=:@/?%")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from html import escape
+from itertools import pairwise
 
 from syncd.errors import EmptyPage, PageError, PageWithheld, RenderError
-from syncd.model import Document, Draft
+from syncd.model import Document, Draft, Section
 from syncd.render import dialects, front_matter
 from syncd.render.addresses import address_of
-from syncd.render.characters import normalise, one_line
+from syncd.render.characters import normalise, one_line, shortened
 from syncd.render.dialects.page import Page
 from syncd.render.findings import examine
 from syncd.render.front_matter import FrontMatter
@@ -18,10 +19,8 @@ from syncd.render.inclusion import dialect_of, page_of
 from syncd.render.markdown import to_html
 from syncd.render.rules import Rules
 from syncd.render.sanitize import sanitize
+from syncd.render.split import split
 from syncd.render.targets import Targets
-
-TITLE_LIMIT = 255
-"""Longest title in characters; a longer one is cut at a word."""
 
 _TAGS = re.compile(r"<[^>]*>")
 _BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
@@ -55,13 +54,37 @@ def _draft(document: Document, rules: Rules) -> Draft:
         raise EmptyPage("empty page: nothing in it would be seen by a reader")
     title = _title(document, matter, page, None if tree is None else document_title(tree), dialect)
     html = sanitize("".join(_without_title(page, title))).strip()
-    size = len(html.encode())
-    if size > rules.html_limit_bytes:
-        raise RenderError(f"it gives {size:,} bytes of HTML; the limit is {rules.html_limit_bytes:,}")
     source.warnings.extend(examine(title, html, document.external_id, rules))
     return Draft(
-        title=title, html=html, links=targets.links, url=address.absolute, warnings=tuple(source.warnings)
+        title=title,
+        html=html,
+        links=targets.links,
+        sections=_sections(html, title, rules),
+        url=address.absolute,
+        warnings=tuple(source.warnings),
     )
+
+
+def _sections(html: str, title: str, rules: Rules) -> tuple[Section, ...]:
+    limit = rules.html_limit_bytes
+    sections: tuple[Section, ...] = ()
+    if rules.split_above_bytes is not None:
+        sections = split(html, title=title, above_bytes=min(rules.split_above_bytes, limit))
+    if not sections:
+        size = len(html.encode())
+        if size > limit:
+            raise RenderError(f"it gives {size:,} bytes of HTML; the limit is {limit:,}")
+        return ()
+    names = ["its first part", *(f"its part {section.key!r}" for section in sections)]
+    cuts = [0, *(section.start for section in sections), len(html)]
+    for name, (start, end) in zip(names, pairwise(cuts), strict=True):
+        size = len(html[start:end].encode())
+        if size > limit:
+            raise RenderError(
+                f"{name} gives {size:,} bytes of HTML and has no heading to be split at; "
+                f"the limit is {limit:,}"
+            )
+    return sections
 
 
 def _check_size(document: Document, rules: Rules) -> None:
@@ -91,20 +114,16 @@ def _html(document: Document, text: str, dialect: str, source: Page, rules: Rule
 
 def _title(document: Document, matter: FrontMatter, page: Canonical, head: str | None, dialect: str) -> str:
     if dialect in dialects.FILE_NAMES_ARE_TITLES:
-        return _cut(one_line(document.title or matter.text("title") or "") or _name(document.path, dialect))
+        return shortened(
+            one_line(document.title or matter.text("title") or "") or _name(document.path, dialect)
+        )
     first_h1 = next((heading.text for heading in page.headings if heading.level == 1), None)
     first = page.headings[0].text if page.headings else None
     for candidate in (document.title, matter.text("title"), first_h1, head, first):
         title = one_line(candidate or "")
         if title:
-            return _cut(title)
-    return _cut(_name(document.path, dialect))
-
-
-def _cut(title: str) -> str:
-    if len(title) <= TITLE_LIMIT:
-        return title
-    return title[: TITLE_LIMIT - 1].rsplit(" ", 1)[0] + "…"
+            return shortened(title)
+    return shortened(_name(document.path, dialect))
 
 
 def _name(path: str, dialect: str) -> str:

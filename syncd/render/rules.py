@@ -24,7 +24,8 @@ class Rules:
         private_hosts: hosts that no published link may name, in the same form. Addresses that are not
             public and names without a dot are private whatever stands here.
         source_limit_bytes: longest body, in UTF-8.
-        html_limit_bytes: longest result, in UTF-8.
+        html_limit_bytes: longest result, or longest part of one, in UTF-8.
+        split_above_bytes: a longer result is cut at its headings into parts; None never cuts.
         nesting_limit: deepest nesting of elements in a result.
         drafts: publish documents whose front matter calls them a draft.
         secrets: what becomes of a page that seems to hold a secret: "withhold", "warn" or "off".
@@ -48,6 +49,7 @@ class Rules:
     )
     source_limit_bytes: int = 2_000_000
     html_limit_bytes: int = 1_000_000
+    split_above_bytes: int | None = 50_000
     nesting_limit: int = 150
     drafts: bool = False
     secrets: str = "withhold"

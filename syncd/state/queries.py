@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, select
 
 from syncd.decision import Order
 from syncd.journal import Hold
@@ -268,7 +268,11 @@ def find_pages(store: SqlStateStore, name: str, *, source: str | None = None) ->
             (records, records.c.url.in_((url, url + "/"))),
             (records, records.c.page_id == name),
         ):
-            query = select(table.c.source, table.c.external_id).where(told).order_by(table.c.source)
+            # A part of a long page stands for the page.
+            named: ColumnElement[str] = table.c.external_id
+            if table is records:
+                named = func.coalesce(records.c.part_of, named)
+            query = select(table.c.source, named).where(told).order_by(table.c.source).distinct()
             if source is not None:
                 query = query.where(table.c.source == source)
             found = [(row[0], row[1]) for row in connection.execute(query)]

@@ -20,9 +20,11 @@ from syncd.journal import (
     Ground,
     Intent,
     Noted,
+    Opened,
     Returned,
     Sent,
     Skipped,
+    Surplus,
     Uncertain,
     Unchanged,
     Verified,
@@ -55,6 +57,7 @@ class Row(NamedTuple):
     absences: int = 0
     absent_since: float | None = None
     ambiguous_at: float | None = None
+    part_of: str | None = None
     remote_digest: str | None = None
     source_hash: str | None = None
     intent_hash: str | None = None
@@ -186,7 +189,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
     match entry:
         case Intent():
             return _attempt(_present(row, entry.external_id, at), at)._replace(
-                state=RecordState.PENDING.value, intent_hash=entry.content_hash
+                state=RecordState.PENDING.value, intent_hash=entry.content_hash, part_of=entry.part_of
             )
         case Sent():
             # A request without an answer may land after this one was acknowledged, and only a look at
@@ -196,6 +199,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 state=RecordState.LIVE.value,
                 content_hash=entry.content_hash,
                 page_id=entry.page_id,
+                part_of=entry.part_of,
                 rules=entry.rules,
                 absences=0,
                 absent_since=None,
@@ -245,6 +249,9 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
     if row is None or row.state == RecordState.TOMBSTONE:
         return None
     match entry:
+        case Opened():
+            # Without a version the next plan finds it changed, and without the hash it renders it.
+            return row._replace(version="", source_hash=None)
         case Unchanged():
             return row._replace(
                 version=entry.version,
@@ -256,6 +263,8 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 error=None,
                 retry=False,
             )
+        case Surplus():
+            return row._replace(state=RecordState.SURPLUS.value)
         case Absent():
             since = at if row.absent_since is None else row.absent_since
             return row._replace(absences=row.absences + 1, absent_since=since)
@@ -331,7 +340,8 @@ def _refuses(
     entry: Intent | Deleting, row: Row | None, orders: Orders, approved_until: float | None, at: float
 ) -> bool:
     """Whether what was true when the run decided is true no more."""
-    taken_down = entry.external_id in orders.taken_down
+    head = entry.part_of if isinstance(entry, Intent) else row.part_of if row is not None else None
+    taken_down = entry.external_id in orders.taken_down or head in orders.taken_down
     if isinstance(entry, Intent):
         return taken_down or orders.frozen is not None
     if entry.ground is Ground.TAKEN_DOWN:

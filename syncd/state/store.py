@@ -172,9 +172,20 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             return {
                 external_id: new(
                     Record,
-                    (external_id, version, intern(state), sent, page, intern(rules), count, since, ambiguous),
+                    (
+                        external_id,
+                        version,
+                        intern(state),
+                        sent,
+                        page,
+                        intern(rules),
+                        count,
+                        since,
+                        lost,
+                        head,
+                    ),
                 )
-                for external_id, version, state, sent, page, rules, count, since, ambiguous in cursor
+                for external_id, version, state, sent, page, rules, count, since, lost, head in cursor
             }
 
         return self.read(work)

@@ -39,6 +39,7 @@ records = Table(
     Column("absences", Integer, nullable=False),
     Column("absent_since", Double),
     Column("ambiguous_at", Double),
+    Column("part_of", Text),
     Column("remote_digest", Text),
     Column("source_hash", Text),
     Column("intent_hash", Text),

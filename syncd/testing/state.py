@@ -573,20 +573,21 @@ class StateStoreContract:
         self.post(store, Absent(external_id="a"), at=20.0)
         self.post(store, Absent(external_id="a"), at=30.0)
 
-        assert self.record(store)[-3:] == (2, 20.0, None)
+        assert (self.record(store).absences, self.record(store).absent_since) == (2, 20.0)
 
     def test_returned_item_is_no_longer_absent(self, store: StateStore) -> None:
         """An item that is listed again starts from nothing should it go once more."""
         self.post(store, sent("a"), Absent(external_id="a"), at=10.0)
         self.post(store, Returned(external_id="a"), at=20.0)
 
-        assert self.record(store)[-3:] == (0, None, 0.0)
+        known = self.record(store)
+        assert (known.absences, known.absent_since, known.ambiguous_at) == (0, None, 0.0)
 
     def test_returned_item_without_a_page_is_in_no_doubt(self, store: StateStore) -> None:
         """What was never published cannot have vanished."""
         self.post(store, failed("a"), Absent(external_id="a"), Returned(external_id="a"))
 
-        assert self.record(store)[-3:] == (0, None, None)
+        assert (self.record(store).absences, self.record(store).absent_since) == (0, None)
         assert store.doubts("s") == []
 
     def test_rows_in_doubt_are_told_with_tombstones(self, store: StateStore) -> None:
@@ -657,7 +658,8 @@ class StateStoreContract:
         """A page that was sent was listed."""
         self.post(store, sent("a"), Absent(external_id="a"), sent("a"))
 
-        assert self.record(store)[-3:] == (0, None, None)
+        known = self.record(store)
+        assert (known.absences, known.absent_since, known.ambiguous_at) == (0, None, None)
 
     def test_delete_is_remembered_before_it_is_sent(self, store: StateStore) -> None:
         """A delete that was intended is finished by the next run, whatever happens in between."""

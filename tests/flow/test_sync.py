@@ -130,7 +130,7 @@ def test_rename_creates_before_it_deletes(workplace: Workplace) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("README.md", "readme.md"),
+        ("Guide.md", "guide.md"),
         (unicodedata.normalize("NFC", "café.md"), unicodedata.normalize("NFD", "café.md")),
     ],
     ids=["case", "normalisation"],
