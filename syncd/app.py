@@ -155,6 +155,7 @@ def make_source(
         image_hosts=settings.rendering.image_hosts,
         private_hosts=Rules().private_hosts + settings.rendering.private_hosts,
         drafts=settings.rendering.drafts,
+        coverage_warning=settings.rendering.coverage_warning,
         secrets=settings.rendering.secrets,
         allowed_secrets=settings.rendering.allowed_secrets,
         source_limit_bytes=settings.limits.max_source,

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.confluence_export.archive import Archive
+from connectors.confluence_export.asked import Cleaned
 from connectors.confluence_export.choose import Candidate, open_newest
 from connectors.confluence_export.export import (
     EDITION,
@@ -164,16 +165,8 @@ class ExportSnapshot(Snapshot):
         every = {number: self._known(page) for number, page in export.pages.items()}
         with_text = sum(1 for known in every.values() if known.version)
         self._refuse_fewer(with_text, "with text")
-        dropped: dict[str, list[str]] = {}
-        losing: list[str] = []
-        lost_links = 0
         for page in export.pages.values():
             known = every[page.external_id]
-            for name in known.dropped:
-                dropped.setdefault(name, []).append(page.title)
-            if known.lost_links:
-                losing.append(page.title)
-                lost_links += known.lost_links
             if not known.version:
                 yield Unlisted(page.external_id, f"{page.title!r} has no text to publish", True)
                 continue
@@ -185,12 +178,6 @@ class ExportSnapshot(Snapshot):
                 url=self._url(page),
             )
         yield from export.left_out
-        for name, pages in sorted(dropped.items()):
-            reason = f"macro {name!r} has no text in the export and was left out on {_some(pages)}"
-            yield Unlisted(f"macro:{name}", reason, True)
-        if losing:
-            reason = f"links to no page of the export keep their text alone: {lost_links}, on {_some(losing)}"
-            yield Unlisted("export:links", reason, True)
         for note in (*self._passed_over, *export.notes):
             yield Unlisted(f"export:{note.partition(':')[0]}", note.partition(": ")[2] or note, True)
         for number in set(self._memory.known) - set(export.pages):
@@ -222,6 +209,7 @@ class ExportSnapshot(Snapshot):
             labels=page.labels,
             updated_at=page.updated_at,
             links=cleaned.links,
+            warnings=tuple(_warnings(cleaned)),
         )
 
     def _known(self, page: Page) -> Known:
@@ -233,11 +221,11 @@ class ExportSnapshot(Snapshot):
         try:
             cleaned = self._export.clean(page)
             version = version_of(page, cleaned) if cleaned.html else ""
-            known = Known(digest, version, cleaned.uses, cleaned.dropped, cleaned.lost_links)
+            known = Known(digest, version, cleaned.uses)
         except ItemError:
             # It exists, so it is listed, and reading it says what is wrong. The fault may pass, so it is
             # not remembered.
-            return Known(digest, "failed-" + digest, {}, (), 0)
+            return Known(digest, "failed-" + digest, {})
         self._memory.known[page.external_id] = known
         return known
 
@@ -311,6 +299,8 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _some(titles: list[str]) -> str:
-    more = f" and {len(titles) - 1} more pages" if len(titles) > 1 else ""
-    return f"{titles[0]!r}{more}"
+def _warnings(cleaned: Cleaned) -> Iterator[str]:
+    for name in sorted(cleaned.dropped):
+        yield f"macro {name!r} has no text in the export and was left out"
+    if cleaned.lost_links:
+        yield f"{cleaned.lost_links} link(s) to no page of the export keep their text alone"

@@ -23,14 +23,11 @@ class Known(NamedTuple):
         digest: of what the fragment was made from.
         version: "" if it could not be cleaned, or came to nothing.
         uses: see Cleaned.
-        lost_links: see Cleaned.
     """
 
     digest: str
     version: str
     uses: dict[str, str]
-    dropped: tuple[str, ...]
-    lost_links: int
 
 
 class Facts(NamedTuple):
@@ -63,10 +60,7 @@ class Memory:
         try:
             if data.get("edition") == EDITION:
                 self.scanned = {name: (row[0], row[1]) for name, row in data["scanned"].items()}
-                self.known = {
-                    number: Known(row[0], row[1], row[2], tuple(row[3]), row[4])
-                    for number, row in data["known"].items()
-                }
+                self.known = {number: Known(row[0], row[1], row[2]) for number, row in data["known"].items()}
         except (KeyError, TypeError, IndexError, AttributeError):
             self.scanned, self.known = {}, {}
         self._loaded = (dict(self.scanned), dict(self.known))

@@ -268,7 +268,8 @@ class StorageWriter(Writer):
             elif tag == "ac:caption":
                 caption = tidy(self.inside(child, 0))
         alt = attribute(node, "ac:alt") or attribute(node, "ac:title")
-        shown = picture(alt, name)
+        # The file's name says least, and stands only for what says more.
+        shown = picture(alt, "" if caption else name)
         return f"{shown} {caption}" if caption and caption != shown else shown
 
     def _tasks(self, node: etree._Element, depth: int) -> str:

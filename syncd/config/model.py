@@ -200,6 +200,11 @@ class Rendering(Section):
     drafts: bool = Field(
         default=False, description="true: publish documents whose front matter calls them a draft."
     )
+    coverage_warning: bool = Field(
+        default=True,
+        description="Compare the words of each page with those of its document, and tell in `syncd pages "
+        "--skipped` where more than one in 200 is missing. It takes up to a third of the time of rendering.",
+    )
     secrets: Literal["withhold", "warn", "off"] = Field(
         default="withhold",
         description="A page that seems to hold a key, a token or a password. withhold: not sent, its last "

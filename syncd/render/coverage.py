@@ -33,36 +33,41 @@ _CODE_DIRECTIVES = frozenset(
 )
 _HIDDEN_LINE = re.compile(r"[ \t>]*#(?:[ \t]|$)")
 _FENCE = re.compile(r"^([ \t>*+-]*(?:\d+[.)][ \t]+)?)(`{3,}|~{3,})([^\n`]*)$")
-# What a Markdown source holds besides text, and what of it a reader sees.
-_MARKS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\{/\*(?:(?!\{/\*|\*/\}).)*\*/\}", re.DOTALL), " "),
-    (re.compile(r"\{%-?\s*comment\b.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL), " "),
-    (re.compile(r"\{%(?:(?!\{%|%\}).)*%\}|\{\{[<%#](?:(?!\{\{|\}\}).)*\}\}", re.DOTALL), " "),
-    (re.compile(r"\{\{[^{}\n]*\}\}"), " "),
-    (re.compile(r"!\[\[[^\[\]\n]*\]\]|\[\[[^\[\]|\n]*\|[^\[\]\n]*\]\]|%%(?:(?!%%).)*%%", re.DOTALL), " "),
-    (re.compile(r":(?:material|octicons|fontawesome|simple)-[a-z0-9-]+:"), " "),
-    (re.compile(r"\{[\w:+.-]+\}(`+)([^`<]*)(?:<[^`>]*>)?\1"), r" \2 "),
-    (re.compile(r"<(?:inv|project|path|myst|xref|doc|wiki):[^<>]*>"), " "),
-    (re.compile(r"^[ \t>]*(?:[-*+][ \t]+)*\d+[.)][ \t]", re.MULTILINE), " "),
-    (re.compile(r"^[ \t]*(?:import|export)\b.*?(?:\n[ \t]*\n|\Z)", re.DOTALL | re.MULTILINE), "\n\n"),
-    (re.compile(r"^[ \t]*(?:!!!|\?\?\?\+?)[ \t]+[\w -]*", re.MULTILINE), " "),
-    (re.compile(r"^[ \t>]*:{3,}(?:\{[^}]*\}|[ \t]*[\w-]*)", re.MULTILINE), " "),
-    (re.compile(r"^[ \t>]*:[\w-]+:(?:[ \t].*)?$", re.MULTILINE), " "),
-    (re.compile(r"\[!\w+\]"), " "),
-    (re.compile(r"\{[ \t]*[:#.][^{}\n]*\}|\{[ \t]*[\w-]+=[^{}\n]*\}"), " "),
-    (re.compile(r"^[ \t>]*\*\[[^\]\n]+\]:.*$", re.MULTILINE), " "),
-    (re.compile(r"(?<=[-*+] )\[[ xX]\](?=\s)"), " "),
-    (re.compile(r"^[ \t>]*\[[^\]\n^]+\]:[ \t]*\n?[ \t]*\S+.*$", re.MULTILINE), " "),
+# What a Markdown source holds besides text, with what every match holds, and what of it a reader sees.
+_MARKS: tuple[tuple[str, re.Pattern[str], str], ...] = (
+    ("{/*", re.compile(r"\{/\*(?:(?!\{/\*|\*/\}).)*\*/\}", re.DOTALL), " "),
+    ("{%", re.compile(r"\{%-?\s*comment\b.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL), " "),
+    ("{", re.compile(r"\{%(?:(?!\{%|%\}).)*%\}|\{\{[<%#](?:(?!\{\{|\}\}).)*\}\}", re.DOTALL), " "),
+    ("{{", re.compile(r"\{\{[^{}\n]*\}\}"), " "),
+    ("", re.compile(r"!\[\[[^\[\]\n]*\]\]|\[\[[^\[\]|\n]*\|[^\[\]\n]*\]\]|%%(?:(?!%%).)*%%", re.DOTALL), " "),
+    (":", re.compile(r":(?:material|octicons|fontawesome|simple)-[a-z0-9-]+:"), " "),
+    ("}`", re.compile(r"\{[\w:+.-]+\}(`+)([^`<]*)(?:<[^`>]*>)?\1"), r" \2 "),
+    (":", re.compile(r"<(?:inv|project|path|myst|xref|doc|wiki):[^<>]*>"), " "),
+    ("", re.compile(r"^[ \t>]*(?:[-*+][ \t]+)*\d+[.)][ \t]", re.MULTILINE), " "),
+    ("port", re.compile(r"^[ \t]*(?:import|export)\b.*?(?:\n[ \t]*\n|\Z)", re.DOTALL | re.MULTILINE), "\n\n"),
+    ("", re.compile(r"^[ \t]*(?:!!!|\?\?\?\+?)[ \t]+[\w -]*", re.MULTILINE), " "),
+    (":::", re.compile(r"^[ \t>]*:{3,}(?:\{[^}]*\}|[ \t]*[\w-]*)", re.MULTILINE), " "),
+    (":", re.compile(r"^[ \t>]*:[\w-]+:(?:[ \t].*)?$", re.MULTILINE), " "),
+    ("[!", re.compile(r"\[!\w+\]"), " "),
+    ("{", re.compile(r"\{[ \t]*[:#.][^{}\n]*\}|\{[ \t]*[\w-]+=[^{}\n]*\}"), " "),
+    ("*[", re.compile(r"^[ \t>]*\*\[[^\]\n]+\]:.*$", re.MULTILINE), " "),
+    ("]", re.compile(r"(?<=[-*+] )\[[ xX]\](?=\s)"), " "),
+    ("]:", re.compile(r"^[ \t>]*\[[^\]\n^]+\]:[ \t]*\n?[ \t]*\S+.*$", re.MULTILINE), " "),
     (
+        "](",
         re.compile(
             r"\]\([ \t]*(?:<[^>\n]*>|(?:[^()\s]|\([^()\n]*\))*)(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^)]*\)))?\s*\)"
         ),
         "] ",
     ),
-    (re.compile(r"\]\[[^\]\n]*\]"), "] "),
-    (re.compile(r"^\[\^[^\]\n]+\]:|\[\^[^\]\n]+\]", re.MULTILINE), " "),
-    (re.compile(r"<(?:https?|mailto):([^<>\s]*)>"), r" \1 "),
+    ("][", re.compile(r"\]\[[^\]\n]*\]"), "] "),
+    ("[^", re.compile(r"^\[\^[^\]\n]+\]:|\[\^[^\]\n]+\]", re.MULTILINE), " "),
+    ("<", re.compile(r"<(?:https?|mailto):([^<>\s]*)>"), r" \1 "),
 )
+
+
+LEAST = 0.995
+"""The share of words below which a page has lost some: a few differ by the way in which they are read."""
 
 
 class Coverage(NamedTuple):
@@ -100,13 +105,14 @@ def visible_text(document: Document) -> str:
         return unescape(_TAG.sub(" ", _UNSEEN_ELEMENT.sub(" ", _COMMENT.sub(" ", text))))
     prose, code = _apart(_INCLUDE.sub(" ", text))
     prose = _UNSEEN_ELEMENT.sub(" ", _COMMENT.sub(" ", prose))
-    for pattern, seen in _MARKS:
-        prose = pattern.sub(seen, prose)
+    for sign, pattern, seen in _MARKS:
+        if sign in prose:
+            prose = pattern.sub(seen, prose)
     return unescape(_TAG.sub(" ", prose)) + " " + code
 
 
 def _words(text: str) -> list[str]:
-    return [word.lower() for word in _WORD.findall(text)]
+    return _WORD.findall(text.lower())
 
 
 def _apart(text: str) -> tuple[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from itertools import pairwise
 
@@ -11,6 +13,7 @@ from syncd.model import Document, Draft, Section
 from syncd.render import dialects, front_matter
 from syncd.render.addresses import address_of
 from syncd.render.characters import normalise, one_line, shortened
+from syncd.render.coverage import LEAST, coverage
 from syncd.render.dialects.page import Page
 from syncd.render.findings import examine
 from syncd.render.front_matter import FrontMatter
@@ -21,6 +24,8 @@ from syncd.render.rules import Rules
 from syncd.render.sanitize import sanitize
 from syncd.render.split import split
 from syncd.render.targets import Targets
+
+_FIRST_WORDS = 10
 
 _TAGS = re.compile(r"<[^>]*>")
 _BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
@@ -46,6 +51,8 @@ def _draft(document: Document, rules: Rules) -> Draft:
         raise PageWithheld("the document calls itself a draft")
     dialect = dialect_of(document, text, rules)
     source = page_of(document, matter, rules)
+    if document.media_type == "text/markdown":
+        text = dialects.put_in(dialect, text, source)
     tree = parse(_html(document, text, dialect, source, rules))
     address = address_of(document, rules)
     targets = Targets(document.path, document.links, rules, address)
@@ -55,14 +62,24 @@ def _draft(document: Document, rules: Rules) -> Draft:
     title = _title(document, matter, page, None if tree is None else document_title(tree), dialect)
     html = sanitize("".join(_without_title(page, title))).strip()
     source.warnings.extend(examine(title, html, document.external_id, rules))
-    return Draft(
+    made = Draft(
         title=title,
         html=html,
         links=targets.links,
         sections=_sections(html, title, rules),
         url=address.absolute,
-        warnings=tuple(source.warnings),
     )
+    if rules.coverage_warning:
+        source.warnings.extend(_lost(replace(document, body=text), made))
+    return replace(made, warnings=tuple(source.warnings))
+
+
+def _lost(document: Document, made: Draft) -> Iterator[str]:
+    """Tell of words that have not arrived. `document`: with what it includes, and without front matter."""
+    share, _, missing = coverage(document, made)
+    if share < LEAST:
+        first = " ".join(dict.fromkeys(missing[:_FIRST_WORDS]))
+        yield f"{len(missing)} word(s) of the document, {1 - share:.1%}, are not in the page: {first}"
 
 
 def _sections(html: str, title: str, rules: Rules) -> tuple[Section, ...]:

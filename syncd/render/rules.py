@@ -9,7 +9,8 @@ from dataclasses import astuple, dataclass, field, replace
 from syncd.render.site import Site
 
 RENDERER_VERSION = 1
-"""Raised whenever a document may come out differently: each page is then rendered and compared again."""
+"""Raised by each release under which a document may come out differently than under the one before: each page
+is then rendered and compared again. tests/syncd/render/test_renderer_version.py notices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from syncd.model import Link
-from syncd.render.addresses import Address
+from syncd.render.addresses import XREF, Address
 from syncd.render.links import SELF
 from syncd.render.rules import Rules
 
@@ -69,6 +69,10 @@ class Targets:
             name = scheme[1].lower()
             if name in ("http", "https"):
                 return self.public_url(href)
+            if name == "xref":
+                # The overloads of a method share a page.
+                uid = unquote(place[5:].partition("?")[0]).removesuffix("*")
+                return Link("site:" + XREF + uid, unquote(fragment))
             if name == "wiki":
                 return Link("wiki:" + unquote(place[5:]), unquote(fragment))
             return _quoted(href) if name in _KEPT_SCHEMES else None

@@ -144,3 +144,21 @@ def test_url_that_is_none_never_becomes_a_link(workplace: Workplace) -> None:
     workplace.sync()
 
     assert workplace.pages()["a.md"].url == URL + "/a"
+
+
+def test_uid_of_another_page_is_a_link_to_it(workplace: Workplace) -> None:
+    """DocFX names pages by ids that their front matter tells; of what has none the text stays."""
+    workplace.configure(rendering={"dialect": "docfx"})
+    workplace.write(
+        {
+            "a.md": "# A\n\n[B](xref:acme.b), <xref:acme.b%2A?displayProperty=fullName>, <xref:acme.none>.\n",
+            "b.md": "---\nuid: acme.b\n---\n# B\n\nTwo.\n",
+        }
+    )
+
+    workplace.sync()
+
+    html = workplace.pages()["a.md"].html
+    assert html.count(f'href="{URL}/b"') == 2
+    assert "acme.none" in html
+    assert html.count("<a ") == 2

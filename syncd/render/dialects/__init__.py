@@ -111,10 +111,10 @@ def put_in(name: str, text: str, page: Page) -> str:
 
 
 def prepare(name: str, text: str, page: Page) -> str:
-    """Rewrite a text in this dialect into plain Markdown, with the files in it that it includes."""
+    """Rewrite a text in this dialect into plain Markdown; see `put_in`, which comes before."""
     if name == "none":
         return text
     if name not in NAMES:
         raise RenderError(f"there is no dialect {name!r}; there are {', '.join(NAMES)}, none and auto")
     module: _Dialect = import_module(f"syncd.render.dialects.{name}")
-    return module.prepare(put_in(name, text, page), page)
+    return module.prepare(text, page)

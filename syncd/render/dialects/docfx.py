@@ -29,7 +29,7 @@ _DIV = re.compile(r"^([ \t>]*)\[!div[^\]]*\][ \t]*$", re.MULTILINE | re.IGNORECA
 _REGION = re.compile(r"^[ \t]*(?://|#|--|'|<!--|/\*)[ \t]*</?\w+>|#(?:end)?region\b", re.IGNORECASE)
 _XREF = substitute(
     r"<xref:(?P<uid>[^<>?#\s]+)[^<>]*>",
-    lambda match: f"`{match['uid'].replace('%2A', '').rpartition('/')[2]}`",
+    lambda match: f"[`{match['uid'].removesuffix('%2A').rpartition('/')[2]}`](<xref:{match['uid']}>)",
     sign="<xref:",
 )
 

@@ -34,7 +34,7 @@ _SNIPPET = re.compile(r"(?P<escape>;*)-+8<-+(?:[ \t]+(?P<name>\"[^\"]+\"|'[^']+'
 _SECTION = re.compile(r"-8<-+[ \t]+\[[ \t]*(?:start|end)[ \t]*:")
 _OTHER_INCLUDE = re.compile(
     r"\{%-?[ \t]*include-markdown[ \t]+[\"'](?P<file>[^\"'\n]+)[\"'](?P<options>[^%]*)%\}"
-    r"|\{![ \t]*(?P<bare>[^!{}\n]+?)[ \t]*!\}"
+    r"|\{![ \t]*>?[ \t]*(?P<bare>[^!{}\n]+?)[ \t]*!\}"
     r"|^[ \t]*\{\*[ \t]*(?P<code>[^\s*{}]+)(?P<shown>[^*\n]*)\*\}[ \t]*$",
     re.MULTILINE,
 )

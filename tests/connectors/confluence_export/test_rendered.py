@@ -170,7 +170,10 @@ def test_connect_app_never_tells_its_token(tmp_path: Path) -> None:
     found = listing(path)
     assert found.documents["1"].body == "<p>text</p>"
     assert "eyJ" not in repr(found)
-    assert found.unlisted["macro:Connect app com.acme.charts"].skipped
+    assert found.unlisted == {}
+    assert found.documents["1"].warnings == (
+        "macro 'Connect app com.acme.charts' has no text in the export and was left out",
+    )
 
 
 def test_failed_macros_are_reported(tmp_path: Path) -> None:
@@ -179,7 +182,7 @@ def test_failed_macros_are_reported(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "e.zip", html_files([HtmlPage(id="1", title="T", body=body)]))
     found = listing(path)
     assert found.documents["1"].body == "<p>text</p>"
-    assert found.unlisted["macro:roadmap"].skipped
+    assert found.documents["1"].warnings == ("macro 'roadmap' has no text in the export and was left out",)
 
 
 def test_unrendered_template_variables_go(tmp_path: Path) -> None:
@@ -302,7 +305,7 @@ def test_errors_of_macros_are_not_text(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "e.zip", html_files([HtmlPage(id="1", title="T", body=body)]))
     found = listing(path)
     assert found.documents["1"].body == "<p>a</p>"
-    assert "gadget" in found.reason("macro:gadget")
+    assert "gadget" in found.documents["1"].warnings[0]
 
 
 def test_jira_that_did_not_answer_is_reported(tmp_path: Path) -> None:
@@ -311,7 +314,7 @@ def test_jira_that_did_not_answer_is_reported(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "e.zip", html_files([HtmlPage(id="1", title="T", body=body)]))
     found = listing(path)
     assert found.documents["1"].body == "<p>a</p>"
-    assert "macro:jira" in found.unlisted
+    assert "jira" in found.documents["1"].warnings[0]
 
 
 def test_links_that_lose_their_target_are_counted(tmp_path: Path) -> None:
@@ -321,7 +324,7 @@ def test_links_that_lose_their_target_are_counted(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "e.zip", html_files([HtmlPage(id="1", title="T", body=body)]))
     found = listing(path, site_url="https://acme.atlassian.net/wiki")
     assert found.documents["1"].body == "<p>The Plan plan</p>"
-    assert "alone: 2, on 'T'" in found.reason("export:links")
+    assert found.documents["1"].warnings == ("2 link(s) to no page of the export keep their text alone",)
 
 
 def test_picture_written_into_the_page_is_its_description(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_restricted_text_never_comes_in_by_an_include(tmp_path: Path) -> None:
     )
     assert found.documents["1"].body == "<p>a</p>\n<p>Secret</p>"
     assert found.documents["1"].links == {}
-    assert "include of Secret" in found.unlisted["macro:include of Secret"].reason
+    assert "include of Secret" in found.documents["1"].warnings[0]
 
 
 def test_include_moves_the_version_of_the_including_page(tmp_path: Path) -> None:

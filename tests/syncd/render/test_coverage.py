@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from syncd.render import Rules, render
 from syncd.render.coverage import coverage
 from tests.builders import document, draft
 
@@ -41,3 +42,22 @@ def test_html_is_read_without_what_is_hidden_in_it() -> None:
     body = "<head><title>no</title></head><p>a</p><script>no</script><style>no</style><!-- no -->"
 
     assert coverage(document(body, media_type="text/html"), draft("<p>a</p>")).missing == ()
+
+
+def test_lost_words_are_a_warning_of_the_page() -> None:
+    """A person hears of them without asking; what an include brings is expected like the rest."""
+    lost = "\n\n<select><option>seven</option></select>\n\n<form>\n\n```{raw} html\neight nine ten\n```\n"
+    body = "one two three four five six" + lost
+
+    warned = render(document(body), Rules(dialect="myst"))
+    silent = render(document(body), Rules(dialect="myst", coverage_warning=False))
+
+    assert len(warned.warnings) == 1
+    assert "word(s) of the document" in warned.warnings[0]
+    assert "eight" in warned.warnings[0]
+    assert (silent.warnings, silent.html) == ((), warned.html)
+
+
+def test_page_that_has_all_words_has_no_warning() -> None:
+    """Nobody reads warnings that come with every page."""
+    assert render(document("# A\n\nText & more, `code`.\n"), Rules()).warnings == ()

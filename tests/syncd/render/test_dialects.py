@@ -287,7 +287,7 @@ def test_jekyll(body: str, html: str) -> None:
             "# [One](#tab/one)\na\n# [Two](#tab/two)\nb\n\n---\n\nc",
             "<p><strong>One</strong></p>\n<p>a</p>\n<p><strong>Two</strong></p>\n<p>b</p>\n<p>c</p>",
         ),
-        ("a <xref:System.String> b", "<p>a <code>System.String</code> b</p>"),
+        ("a <xref:System.String> b", '<p>a <a href="link:0"><code>System.String</code></a> b</p>'),
         (
             "[!VIDEO https://video.example.com/1]",
             '<p><a href="https://video.example.com/1">https://video.example.com/1</a></p>',
