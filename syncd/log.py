@@ -231,12 +231,23 @@ class _Background(_Handler):
         while True:
             stream, line = self._lines.get()
             try:
-                stream.write(line)
-                stream.flush()
+                _write(stream, line)
             except (OSError, ValueError):
                 self.dropped += 1
             finally:
                 self._lines.task_done()
+
+
+def _write(stream: IO[str], line: str) -> None:
+    try:
+        descriptor = stream.fileno()
+    except (AttributeError, OSError):
+        stream.write(line)
+        return
+    # Not by the stream: Python does not end while a thread that is left behind holds the lock of one.
+    rest = line.encode("utf-8", "backslashreplace")
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def dropped() -> int:

@@ -164,12 +164,12 @@ class Workplace:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start a command as a process of its own."""
         return subprocess.Popen(
             [sys.executable, "-c", MAIN, *arguments],
             cwd=self.home,
-            env=self.environment,
+            env={**self.environment, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -82,7 +82,10 @@ class Client:
             if answer.status in (401, 404, 421):
                 raise Unreachable("another program answers there")
             if answer.status >= 400:
-                raise ConfigError(f"the service that runs on this state says: {_why(answer)}")
+                raise ConfigError(
+                    f"the service that runs on this state says: {_why(answer)}\n"
+                    "A configuration that was changed counts there once it is read again (SIGHUP)."
+                )
             yield answer
         finally:
             connection.close()
