@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from syncd.clock import Clock, Random, Sleep
 from syncd.config.model import Config, SourceConfig
 from syncd.engine import Engine
-from syncd.errors import ConfigError, SyncdError
+from syncd.errors import ConfigError, SourceBusy, SyncdError
 from syncd.log import bound, get_logger
 from syncd.model import Report, Result
 from syncd.outcome import Outcome
@@ -208,7 +208,9 @@ class Service:
             self._queue.ended(want)
         if not want.outcome.done():
             want.outcome.set_result(outcome)
-        self._tell(Ended(want=want, outcome=outcome, began=began, ended=self.clock.now()))
+        # A source that another machine runs at this moment had its run.
+        if not isinstance(outcome.error, SourceBusy):
+            self._tell(Ended(want=want, outcome=outcome, began=began, ended=self.clock.now()))
         self._dispatch()
 
     def _tell(self, ended: Ended) -> None:

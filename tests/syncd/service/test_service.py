@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.errors import ConfigError, SourceUnavailable, StateStoreError
+from syncd.errors import ConfigError, SourceBusy, SourceUnavailable, StateStoreError
 from syncd.model import Result
 from syncd.service.service import Ended
 from tests.syncd.service.clocks import moment
@@ -114,6 +114,18 @@ async def test_run_that_breaks_does_not_end_the_service(tmp_path: Path, error: E
 
         assert [ended.outcome.report.result for ended in told] == [Result.FAILED, Result.OK]
         assert told[0].outcome.error is error
+
+
+async def test_source_that_another_machine_runs_has_no_run_here(tmp_path: Path) -> None:
+    """With a shared state each machine asks at the same time, and one of them gets the lease."""
+    async with started(configured(tmp_path, source("a"))) as bench:
+        told: list[Ended] = []
+        bench.service.listeners.append(told.append)
+        bench.engine.error = SourceBusy("another machine has it")
+        bench.service.want_run("a", "schedule")
+        await bench.settled()
+
+        assert told == []
 
 
 async def test_listener_that_breaks_does_not_end_the_service(tmp_path: Path) -> None:
