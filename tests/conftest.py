@@ -65,12 +65,14 @@ class Workplace:
 
     Attributes:
         settings: of the one source, as in the configuration; a test changes what matters to it.
+        top: other settings of the whole configuration, such as `state`.
     """
 
     home: Path
     running: Running
     settings: dict[str, Any] = field(default_factory=dict)
     intercom: dict[str, Any] = field(default_factory=dict)
+    top: dict[str, Any] = field(default_factory=dict)
     _seen: int = 0
 
     def __post_init__(self) -> None:
@@ -110,7 +112,9 @@ class Workplace:
         """Write the configuration, with these settings of the source changed."""
         self.settings.update(settings)
         self.config.write_text(
-            yaml.safe_dump({"intercom": self.intercom, "sources": [self.settings]}, allow_unicode=True),
+            yaml.safe_dump(
+                {"intercom": self.intercom, **self.top, "sources": [self.settings]}, allow_unicode=True
+            ),
             encoding="utf-8",
         )
 

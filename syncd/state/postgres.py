@@ -67,13 +67,9 @@ class Server:
         """
         driver = _driver()
         given, self._schema = _without_schema(url)
-        try:
-            told: dict[str, Any] = driver.conninfo.conninfo_to_dict(given)
-        except driver.Error as error:
-            # The driver repeats what it cannot read, which may be a part of the password.
-            raise StateStoreError(
-                f"the state setting is not a URL that PostgreSQL understands. {_HINT}"
-            ) from (None if "password" in given else type(error)("not a connection string"))
+        told = _told(driver, given)
+        if told is None:
+            raise StateStoreError(f"the state setting is not a URL that PostgreSQL understands. {_HINT}")
         defaults = {
             name: value for name, value in DEFAULTS.items() if _ENVIRONMENT.get(name, "") not in environ
         }
@@ -198,6 +194,14 @@ def _driver() -> Any:
             "a state in PostgreSQL needs its driver, which is not installed: pip install 'syncd[postgres]'"
         ) from error
     return psycopg
+
+
+def _told(driver: Any, url: str) -> dict[str, Any] | None:
+    """What a URL says; None if it is none. The driver's own error repeats a part, maybe of the password."""
+    try:
+        return dict(driver.conninfo.conninfo_to_dict(url))
+    except driver.Error:
+        return None
 
 
 def _engine(connect: Callable[[], object]) -> Engine:
