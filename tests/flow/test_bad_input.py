@@ -190,7 +190,7 @@ def test_bad_files_are_named_and_the_others_go_on(workplace: Workplace) -> None:
     assert workplace.process("status").code == 3
 
 
-def test_twin_of_a_published_page_changes_nothing(workplace: Workplace) -> None:
+def test_p06_twin_of_a_published_page_changes_nothing(workplace: Workplace) -> None:
     """What Intercom has stays while nobody can tell which of the two is meant."""
     workplace.write({"README.md": "# Upper\n\n1\n", **PAGE})
     workplace.sync()

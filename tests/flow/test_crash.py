@@ -110,7 +110,9 @@ def later(workplace: Workplace) -> None:
 
 
 @pytest.mark.parametrize("prepare", [first, later])
-def test_killed_run_is_made_good_by_the_next(tmp_path: Path, prepare: Callable[[Workplace], None]) -> None:
+def test_p07_killed_run_is_made_good_by_the_next(
+    tmp_path: Path, prepare: Callable[[Workplace], None]
+) -> None:
     """No page is lost, doubled or left over, and nobody else's is touched, wherever the process died."""
     with serving(Sandbox(tokens=[TOKEN])) as running:
         whole = place(tmp_path / "whole", running)

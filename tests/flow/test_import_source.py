@@ -49,7 +49,7 @@ def test_import_source_may_be_named_in_another_way(workplace: Workplace) -> None
     assert len(workplace.running.workspace.sources) == 1
 
 
-def test_pages_of_others_stay_as_they_are(workplace: Workplace) -> None:
+def test_p10_pages_of_others_stay_as_they_are(workplace: Workplace) -> None:
     """In the same import source and in others, whatever happens to ours."""
     workspace = workplace.running.workspace
     other = workspace.add_source(url="https://other.example.com", sync_behavior="api", now=1.0)

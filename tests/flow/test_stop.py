@@ -38,7 +38,7 @@ class At:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_signal_ends_a_sync_and_the_next_one_goes_on(
+def test_p16_signal_ends_a_sync_and_the_next_one_goes_on(
     workplace: Workplace, number: signal.Signals, code: int
 ) -> None:
     """No page is begun after it, what is under way is finished, and nothing is sent twice."""

@@ -58,7 +58,7 @@ def test_first_sync_publishes_everything(workplace: Workplace) -> None:
     assert (one.ai_agent_availability, one.ai_copilot_availability) == (True, True)
 
 
-def test_second_run_sends_and_reads_nothing(workplace: Workplace) -> None:
+def test_p09_second_run_sends_and_reads_nothing(workplace: Workplace) -> None:
     """An unchanged source costs a listing."""
     workplace.write(PAGES)
     with Opened(".md", ".txt", ".html") as opened:
@@ -255,7 +255,7 @@ def test_full_sync_repairs_what_somebody_changed_in_intercom(workplace: Workplac
     assert workplace.writes() == []
 
 
-def test_plan_tells_what_sync_does_and_writes_nothing(workplace: Workplace) -> None:
+def test_p21_plan_tells_what_sync_does_and_writes_nothing(workplace: Workplace) -> None:
     """The operations are those of the request log; the state file stays as it is, byte for byte."""
     workplace.configure(deletions={"confirm": 1, "min_absence": "0s"})
     workplace.write(PAGES)
