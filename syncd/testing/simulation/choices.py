@@ -7,7 +7,7 @@ they were. That is what makes a failing life short enough to read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import blake2b
 
 USUAL = "-"
@@ -26,12 +26,15 @@ class Choices:
         calm: nothing unusual happens any more.
     """
 
-    def __init__(self, seed: int, *, only: Collection[str] | None = None) -> None:
-        """`only`: the decisions that may come out unusual; None for all."""
+    def __init__(
+        self, seed: int, *, only: Collection[str] | None = None, given: Mapping[str, str] | None = None
+    ) -> None:
+        """`only`: the decisions that may come out unusual; None for all. `given`: some that are made."""
         self.seed = seed
         self.taken: dict[str, str] = {}
         self.classes: set[str] | None = None
         self.calm = False
+        self._given = dict(given or {})
         self._only = None if only is None else frozenset(only)
         self._counts: Counter[str] = Counter()
         self._key = seed.to_bytes(8, "big", signed=True)
@@ -56,6 +59,8 @@ class Choices:
         An option keeps its place whether its class is on or off, so that a class which is switched off
         moves nothing else.
         """
+        if name in self._given:
+            return self._given[name]
         if self.calm or (self._only is not None and name not in self._only):
             return USUAL
         place = self.number(name)

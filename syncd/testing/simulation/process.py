@@ -36,7 +36,7 @@ class Hooks:
         """A request leaves the process."""
 
     def point(self, name: str) -> bool:
-        """The process comes to a point where it could die; True lets it die there."""
+        """The process comes to a point where dying makes a difference; True lets it die there."""
         return False
 
     def died(self, process: Process) -> None:
@@ -90,11 +90,14 @@ class Process:
         if not self.alive:
             raise asyncio.CancelledError
 
-    def meets(self, name: str) -> str:
-        """What happens at a point: nothing unusual, death before or after it, or a long stop."""
-        if self.hooks.point(f"{name} before"):
+    def meets(self, name: str, *, changes: bool) -> str:
+        """What happens at a point: nothing unusual, death before or after it, or a long stop.
+
+        `changes`: whether the store or Intercom is another one after it.
+        """
+        if changes and self.hooks.point(f"{name} before"):
             return "dies-before"
-        if self.hooks.point(f"{name} after"):
+        if changes and self.hooks.point(f"{name} after"):
             return "dies-after"
         fate = self.choices.pick(f"{name}!", _DEATHS)
         if fate == "stops":
@@ -125,7 +128,7 @@ class Process:
         self.living()
         name = self.choices.next(f"{self.name}.{self.remote.label(request)}")
         fate = self.choices.pick(name, FATES)
-        death = self.meets(name)
+        death = self.meets(name, changes=request.method != "GET")
         if death == "dies-before":
             self.die()
             self.living()
@@ -174,8 +177,9 @@ class Lane:
         def work() -> None:
             if not process.alive:
                 return
-            fate = process.choices.pick(name, _COMMIT_FAULTS) if label in COMMITS else USUAL
-            death = process.meets(name)
+            commits = label in COMMITS
+            fate = process.choices.pick(name, _COMMIT_FAULTS) if commits else USUAL
+            death = process.meets(name, changes=commits)
             # Stopped, it does what it was about to do when it goes on.
             loop.call_soon(carry_out, fate, death, context=process.context)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from syncd.decision import Approve
@@ -57,21 +57,21 @@ class Life:
         broken: the laws that were broken, in words.
         steps: the unusual decisions, name → what it came to.
         marks: what was met, and how often.
-        points: moments at which a process could have died.
     """
 
     seed: int
     broken: list[str] = field(default_factory=list)
     steps: dict[str, str] = field(default_factory=dict)
     marks: Counter[str] = field(default_factory=Counter)
-    points: int = 0
 
 
 class World(Hooks):
     """All that takes part in one life."""
 
-    def __init__(self, seed: int, *, only: Collection[str] | None = None) -> None:
-        self.choices = Choices(seed, only=only)
+    def __init__(
+        self, seed: int, *, only: Collection[str] | None = None, given: Mapping[str, str] | None = None
+    ) -> None:
+        self.choices = Choices(seed, only=only, given=given)
         self.loop = VirtualLoop(began_at=1_700_000_000.0)
         self.origin = Origin(self.choices)
         self.remote = Remote(self.loop, self.choices)
@@ -84,7 +84,6 @@ class World(Hooks):
         self._durable = self.store.image()
         self.store.committed = self.committed
         self.remote.after_change = self.laws.after_change
-        self.points = 0
 
     # What a mutant replaces -------------------------------------------------------------------------
 
@@ -170,7 +169,7 @@ class World(Hooks):
     def live(self) -> Life:
         """Live it from the first page to the last law."""
         try:
-            self.loop.run_until_complete(self._live())
+            self.loop.run_until_complete(self.story())
         except Stuck as error:
             self.laws.fail("stuck", str(error))
         for heard in self.loop.unheard:
@@ -180,15 +179,15 @@ class World(Hooks):
             broken=self.laws.broken,
             steps=dict(self.choices.taken),
             marks=self.marks,
-            points=self.points,
         )
 
-    async def _live(self) -> None:
+    async def story(self) -> None:
+        """Trouble first, then its end."""
         choices = self.choices
         pick = choices.pick
         choices.classes = {each for each in CLASSES if pick(f"swarm.{each}", [("on", 0.5, "")]) != USUAL}
         for external_id in IDS[: 3 + int(choices.number("size") * 6)]:
-            self._write(external_id, f"start-{external_id}")
+            self.write(external_id, f"start-{external_id}")
         self._boot("w1")
         author = asyncio.create_task(self._author())
         admin = asyncio.create_task(self._admin())
@@ -197,15 +196,20 @@ class World(Hooks):
             task.cancel()
         await self.end()
 
-    def _write(self, external_id: str, words: str, *, kind: str = "page", link: str = "") -> None:
+    def write(self, external_id: str, words: str, *, kind: str = "page", link: str = "") -> None:
         self.origin.put(external_id, words, self.loop.time(), kind=kind, link=link)
 
     def _boot(self, name: str) -> None:
         if self.choices.calm or self.loop.time() > self._trouble_ends:
             return
+        process = self.process(name)
+        self.loop.create_task(self._work(process), context=process.context)
+
+    def process(self, name: str) -> Process:
+        """A new life of a worker."""
         process = Process(name, loop=self.loop, choices=self.choices, remote=self.remote, hooks=self)
         self.processes[name] = process
-        self.loop.create_task(self._work(process), context=process.context)
+        return process
 
     async def _work(self, process: Process) -> None:
         choices = self.choices
@@ -222,10 +226,11 @@ class World(Hooks):
                 self.laws.fail("unforeseen", repr(error))
                 process.die()
                 return
-            self._heard(process, outcome)
+            self.heard(process, outcome)
             await process.sleep(choices.between(choices.next(f"{process.name}.every"), *EVERY_S))
 
-    def _heard(self, process: Process, outcome: Outcome) -> None:
+    def heard(self, process: Process, outcome: Outcome) -> None:
+        """A run ended."""
         self.laws.finished(process.name)
         if outcome.error is not None and not isinstance(outcome.error, SourceError):
             self.laws.fail("unforeseen", repr(outcome.error))
@@ -263,14 +268,14 @@ class World(Hooks):
             now, there = self.loop.time(), sorted(origin.items)
             free = [each for each in IDS if each not in origin.items]
             if what == "create" and free:
-                self._write(choices.one_of(name, free), name)
+                self.write(choices.one_of(name, free), name)
             if not there:
                 continue
             one = choices.one_of(f"{name}.one", there)
             text = origin.items[one]
             match what:
                 case "change":
-                    self._write(one, name, link=text.link)
+                    self.write(one, name, link=text.link)
                 case "remove":
                     origin.remove(one, now)
                 case "rename" if free:
@@ -285,10 +290,10 @@ class World(Hooks):
                 case "swap" if len(there) > 1:
                     other = there[there.index(one) - 1]
                     words = origin.items[other].words
-                    self._write(other, text.words)
-                    self._write(one, words)
+                    self.write(other, text.words)
+                    self.write(one, words)
                 case "touch":
-                    self._write(one, text.words, kind=text.kind, link=text.link)
+                    self.write(one, text.words, kind=text.kind, link=text.link)
                 case "restore":
                     origin.restore(int(choices.number(f"{name}.to") * 1000), now)
                 case "remove-many":
@@ -297,13 +302,13 @@ class World(Hooks):
                 case "move-root":
                     origin.root = f"root of {name}"
                 case "empty" | "draft" | "poison":
-                    self._write(one, name, kind=what)
+                    self.write(one, name, kind=what)
                 case "link":
-                    self._write(one, text.words, link=choices.one_of(f"{name}.to", IDS))
+                    self.write(one, text.words, link=choices.one_of(f"{name}.to", IDS))
 
     def _bring_back(self, external_id: str, text: Text) -> None:
         if external_id not in self.origin.items and not self.choices.calm:
-            self._write(external_id, text.words, kind=text.kind, link=text.link)
+            self.write(external_id, text.words, kind=text.kind, link=text.link)
 
     async def _admin(self) -> None:
         choices = self.choices
@@ -356,11 +361,10 @@ class World(Hooks):
             process.die()
         for external_id, text in sorted(self.origin.items.items()):
             if text.kind in ("empty", "poison"):
-                self._write(external_id, "mended")
+                self.write(external_id, "mended")
         await asyncio.sleep(max(LATEST_S, WINDOW_S) + 500.0)
         self.remote.refuses_token_until = -1.0
-        process = Process("end", loop=self.loop, choices=self.choices, remote=self.remote, hooks=self)
-        self.processes["end"] = process
+        process = self.process("end")
         await self.loop.create_task(self._good(process), context=process.context)
 
     async def _good(self, process: Process) -> None:
@@ -379,7 +383,7 @@ class World(Hooks):
                 self.laws.fail("unforeseen", f"in a quiet run: {error!r}")
                 return
             done += 1
-            self._heard(process, outcome)
+            self.heard(process, outcome)
             holds = self.store.open_holds(NAME)
             if outcome.error is not None and all(hold.kind != "empty" for hold in holds):
                 self.laws.fail("F", f"a quiet run failed: {outcome.error}")
