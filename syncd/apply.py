@@ -138,6 +138,8 @@ class Applier:
         task = asyncio.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that was cancelled before it began leaves its work unbegun.
+        task.add_done_callback(lambda _: work.close())
 
     async def _guarded(self, work: Coroutine[object, object, None]) -> None:
         try:

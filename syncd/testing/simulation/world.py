@@ -76,8 +76,8 @@ class World(Hooks):
         self.origin = Origin(self.choices)
         self.remote = Remote(self.loop, self.choices)
         self.store = self.make_store()
-        self.policy = POLICY
-        self.laws = Laws(self.origin, self.remote, self.policy)
+        self.policy = self.make_policy()
+        self.laws = Laws(self.origin, self.remote, POLICY)
         self.marks: Counter[str] = Counter()
         self.processes: dict[str, Process] = {}
         self._trouble_ends = self.loop.time() + TROUBLE_S
@@ -90,6 +90,10 @@ class World(Hooks):
     def make_store(self) -> ObservedStore:
         """The store that all workers share."""
         return ObservedStore()
+
+    def make_policy(self) -> Policy:
+        """How deletions are treated; the laws go by POLICY, whatever this says."""
+        return POLICY
 
     def make_source(self, process: Process) -> Source:
         """The one source, as one process has it configured."""
