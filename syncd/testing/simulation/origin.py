@@ -39,7 +39,8 @@ class Look:
     """What one listing told, and what was true.
 
     Attributes:
-        began_at, ended_at: virtual seconds; None while it goes on, or if it never ended well.
+        began_at: virtual seconds: what was there then is what it should tell.
+        ended_at: None while it goes on, or if it never ended well.
         named: what it named; lied: what it hid although it was there.
         unseen: scopes that it said it could not see.
         process: who asked.
@@ -75,7 +76,7 @@ class Origin:
         self._stamps = 0
         self._past: list[dict[str, Text]] = []
         self._history: dict[str, frozenset[str]] = {}
-        self._pinned = choices.pick("knob.snapshot", [("live", 0.4, "")]) == USUAL
+        self.pinned = choices.pick("knob.snapshot", [("live", 0.4, "")]) == USUAL
         self._tells_revision = choices.pick("knob.revision", [("told", 0.5, "")]) != USUAL
         self._tells_removed = (
             self._tells_revision and choices.pick("knob.removed", [("told", 0.5, "")]) != USUAL
@@ -138,13 +139,13 @@ class Origin:
 
     def view(self) -> dict[str, Text]:
         """What a snapshot reads from: a copy, or the items themselves as they change."""
-        return dict(self.items) if self._pinned else self.items
+        return dict(self.items) if self.pinned else self.items
 
     def look(
-        self, view: dict[str, Text], process: str, now: Callable[[], float]
+        self, view: dict[str, Text], process: str, now: Callable[[], float], *, seen_at: float | None
     ) -> Iterator[Item | Unlisted]:
-        """List, truthfully or not, and remember what was told."""
-        look = Look(began_at=now(), process=process)
+        """List, truthfully or not, and remember what was told; `seen_at`: when a pinned view was taken."""
+        look = Look(began_at=now() if seen_at is None else seen_at, process=process)
         self.looks.append(look)
         name = self._choices.next(f"{process}.list")
         how = self._choices.pick(
@@ -206,6 +207,7 @@ class _Connector(Connector):
 class _Snapshot(Snapshot):
     def __init__(self, origin: Origin, process: str, now: Callable[[], float]) -> None:
         self._origin, self._process, self._now = origin, process, now
+        self._taken_at = now() if origin.pinned else None
         self._view = origin.view()
         self._revision = origin.told_revision(self._view)
 
@@ -218,7 +220,7 @@ class _Snapshot(Snapshot):
         return self._origin.root
 
     def items(self) -> Iterator[Item | Unlisted]:
-        return self._origin.look(self._view, self._process, self._now)
+        return self._origin.look(self._view, self._process, self._now, seen_at=self._taken_at)
 
     def removed(self, since: str) -> Sequence[str]:
         return sorted(self._origin.told_removed(since, self._view))

@@ -7,6 +7,7 @@ ends, and a few quiet runs have to make everything good.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from syncd.intercom.pages import Pages
 from syncd.intercom.retry import RetryBudget, Retrying
 from syncd.intercom.transport import Counted
 from syncd.journal import Deleted, Deleting, Entry, Intent, Returned, Standing, Uncertain
-from syncd.model import Result
+from syncd.model import RecordState, Result
 from syncd.outcome import Outcome
 from syncd.render import Rules
 from syncd.survey import Connection, Run, Source
@@ -44,7 +45,7 @@ LONGEST_JUMP_S = 120.0
 
 CLASSES = (
     "break", "lie", "clash", "read", "lost", "late", "5xx", "429", "401", "422", "garbage", "crash", "stop",
-    "commit", "power", "clock", "admin", "edit", "odd", "person",
+    "commit", "power", "clock", "admin", "tidy", "edit", "odd", "person",
 )  # fmt: skip
 """The classes of trouble; each seed switches each of them on or off."""
 
@@ -77,6 +78,7 @@ class World(Hooks):
         self.remote = Remote(self.loop, self.choices)
         self.store = self.make_store()
         self.policy = self.make_policy()
+        self.window_s = WINDOW_S
         self.laws = Laws(self.origin, self.remote, POLICY)
         self.marks: Counter[str] = Counter()
         self.processes: dict[str, Process] = {}
@@ -120,10 +122,12 @@ class World(Hooks):
             check=lambda standing: None,
             connect=connect,
             requests=lambda: counted.requests,
+            drift="repair",
+            verify_every_s=math.inf,
         )
 
-    async def trip(self, process: Process, *, full: bool = False) -> Outcome:
-        """One run, as the service makes it."""
+    async def trip(self, process: Process, *, repair: bool = False) -> Outcome:
+        """One run, as the service makes it; `repair`: it compares everything with Intercom and mends it."""
         source = self.make_source(process)
         run = Run(
             store=self.store,
@@ -132,7 +136,9 @@ class World(Hooks):
             renderer=PureRenderer(),
             clock=process,
             concurrency=3,
-            full=full,
+            verify=repair,
+            repair=repair,
+            window_s=self.window_s,
         )
         return await sync_source(source, run)
 
@@ -155,7 +161,7 @@ class World(Hooks):
 
     def committed(self, run: int, entries: Sequence[Entry]) -> None:
         self.laws.committed(run, entries)
-        if "power" in (self.choices.classes or ()) and any(
+        if self._is_on("power") and any(
             isinstance(entry, Intent | Deleting) for entry in entries
         ):
             # What is about to be done is on the disk before it is done, and with it all that came before.
@@ -167,6 +173,9 @@ class World(Hooks):
                 self.marks["absent and back"] += 1
             elif isinstance(entry, Deleted):
                 self.marks["deleted"] += 1
+
+    def _is_on(self, group: str) -> bool:
+        return group in (self.choices.classes or ())
 
     # The story --------------------------------------------------------------------------------------
 
@@ -326,7 +335,8 @@ class World(Hooks):
                     ("deletes", 0.3, "admin"),
                     ("edits", 0.2, "admin"),
                     ("adds", 0.1, "admin"),
-                    ("approves", 0.3, "person"),
+                    ("approves", 0.2, "person"),
+                    ("tidies", 0.2, "tidy"),
                 ],
             )
             ours = sorted(self.remote.pages())
@@ -334,6 +344,11 @@ class World(Hooks):
                 self.remote.admin_deletes(choices.one_of(f"{name}.one", ours))
             elif what == "edits" and ours:
                 self.remote.admin_edits(choices.one_of(f"{name}.one", ours))
+            elif what == "tidies":
+                rows = self.store.records(NAME)
+                absent = [key for key in ours if key in rows and rows[key].absences]
+                if absent:
+                    self.remote.admin_deletes(choices.one_of(f"{name}.one", absent))
             elif what == "adds":
                 number += 1
                 self.remote.add_foreign(self.remote.source_id, f"foreign-{number}")
@@ -363,8 +378,11 @@ class World(Hooks):
         self.choices.calm = True
         for process in self.processes.values():
             process.die()
+        rows = self.store.records(NAME)
         for external_id, text in sorted(self.origin.items.items()):
-            if text.kind in ("empty", "poison"):
+            # A page that was refused stays parked until somebody changes it.
+            parked = external_id in rows and rows[external_id].state == RecordState.QUARANTINED
+            if text.kind in ("empty", "poison") or (parked and text.kind == "page"):
                 self.write(external_id, "mended")
         await asyncio.sleep(max(LATEST_S, WINDOW_S) + 500.0)
         self.remote.refuses_token_until = -1.0
@@ -373,20 +391,23 @@ class World(Hooks):
 
     async def _good(self, process: Process) -> None:
         wrong = self.differing()
-        # A page that was removed in Intercom is made and then switched on; one with a link is sent again
-        # when what it links to has gone.
-        twice = self.remote.wrong_by_admin | {key for key, text in self.origin.items.items() if text.link}
-        before = len(self.remote.applied)
+        # A page with a link is sent again when what it links to has gone.
+        linking = {key for key, text in self.origin.items.items() if text.link}
+        writes = 0
         unsure = self.unsure()
         passes = PASSES
         done = 0
         while done < passes:
+            before = len(self.remote.applied)
             try:
-                outcome = await self.trip(process, full=done == 0)
+                # What an admin did only a look at everything can find.
+                outcome = await self.trip(process, repair=done == 0 and self._is_on("admin"))
             except Exception as error:
                 self.laws.fail("unforeseen", f"in a quiet run: {error!r}")
                 return
             done += 1
+            # A page that is made anew is sent twice in one run: the second time it is switched on.
+            writes += len(set(self.remote.applied[before:]))
             self.heard(process, outcome)
             holds = self.store.open_holds(NAME)
             if outcome.error is not None and all(hold.kind != "empty" for hold in holds):
@@ -398,8 +419,7 @@ class World(Hooks):
         for external_id, why in self.differing().items():
             self.laws.fail("F-a", f"{external_id!r} {why}")
         self._rows_are_items()
-        writes = len(self.remote.applied) - before
-        if writes > len(wrong.keys() | unsure) + len(twice):
+        if writes > len(wrong.keys() | unsure) + len(linking):
             self.laws.fail("F-d", f"{writes} writes for wrong {sorted(wrong)} and unsure {sorted(unsure)}")
         for hold in self.store.open_holds(NAME):
             self.laws.fail("F-e", f"still held: {hold}")
