@@ -43,14 +43,14 @@ class NoIntent(World):
     """W1: intent before effect."""
 
     def make_store(self) -> ObservedStore:
-        return _NoIntent()
+        return _NoIntent(self.loop.time)
 
 
 class BelievedBefore(World):
     """W2: acknowledgement before belief."""
 
     def make_store(self) -> ObservedStore:
-        return _BelievedBefore()
+        return _BelievedBefore(self.loop.time)
 
 
 class OnePass(World):

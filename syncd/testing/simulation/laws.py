@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from syncd.guards import Policy
-from syncd.journal import Deleted, Deleting, Entry, Intent, Sent
+from syncd.journal import Deleted, Deleting, Entry, Intent, Lease, Sent
 from syncd.testing.simulation.origin import CANARY, Look, Origin
 from syncd.testing.simulation.process import Process
 from syncd.testing.simulation.remote import Departure, Remote
@@ -76,12 +76,19 @@ class Laws:
         """The store lost its last commits."""
         self._intended.clear()
 
-    def departs(self, departure: Departure, process: Process, *, rows: int, approved: int) -> None:
+    def departs(
+        self, departure: Departure, process: Process, *, lease: Lease | None, rows: int, approved: int
+    ) -> None:
         """A request leaves a process.
 
         Args:
+            lease: as the store has it.
             rows: pages that Intercom holds, or may; approved: how many a person lets go.
         """
+        if departure.method != "GET" and process.lease is not None:
+            own = process.lease.lease.epoch
+            if lease is None or lease.epoch != own or lease.until <= departure.at:
+                self.fail("I6", f"{departure.method} {departure.external_id} after its lease, epoch {own}")
         if departure.at < process.quiet_until - 0.001:
             self.fail("I7", f"{departure.method} {departure.external_id} before the limit was reset")
         if departure.method == "POST":

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from syncd.errors import StateStoreError
 from syncd.intercom.transport import Answer, Request
+from syncd.lease import HeldLease
 from syncd.testing.simulation.choices import USUAL, Choices
 from syncd.testing.simulation.loop import ACTOR, VirtualLoop
 from syncd.testing.simulation.remote import FATES, Departure, Remote, travel
@@ -52,6 +53,8 @@ class Process:
         stopped_until: virtual seconds; nothing of it happens before.
         ahead_s: how far its wall clock is ahead of the true time.
         quiet_until: virtual seconds; an answer told it to send nothing before.
+        lease: held while it runs; None where a lock of the operating system does that work.
+        keep: its thread for the store.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Process:
         self.stopped_until = -1.0
         self.ahead_s = 0.0
         self.quiet_until = -1.0
+        self.lease: HeldLease | None = None
         self.loop = loop
         self.choices = choices
         self.remote = remote
@@ -69,6 +73,7 @@ class Process:
         self._tasks: list[asyncio.Task[Any]] = []
         self.context: Context = copy_context()
         self.context.run(ACTOR.set, self)
+        self.keep = Lane(self, slowest_s=0.05)
 
     def began(self, task: asyncio.Task[Any]) -> None:
         self._tasks.append(task)

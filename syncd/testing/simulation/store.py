@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from syncd.journal import Entry, Hold
+from syncd.journal import Entry, Hold, Lease
 from syncd.testing.state import MemoryStateStore
 
 Committed = Callable[[int, Sequence[Entry]], None]
@@ -18,8 +18,10 @@ class ObservedStore(MemoryStateStore):
         committed: hears of each batch of entries, with its run, when it has become true.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock`: the store's own, by which leases go."""
         super().__init__()
+        self._clock = clock
         self.committed: Committed = lambda run, entries: None
 
     def write(self, source: str, run: int, entries: Sequence[Entry], **more: Any) -> Any:
@@ -27,13 +29,21 @@ class ObservedStore(MemoryStateStore):
         self.committed(run, entries)
         return answer
 
+    def acquire(self, source: str, *, owner: str, until: float, at: float) -> Lease:
+        now = self._clock()
+        return super().acquire(source, owner=owner, until=now + until - at, at=now)
+
+    def renew(self, lease: Lease, *, until: float, at: float) -> Lease:
+        now = self._clock()
+        return super().renew(lease, until=now + until - at, at=now)
+
     def open_holds(self, source: str) -> list[Hold]:
         """The holds as they stand, without the side effect that a run's look at them has."""
         return list(self._holds.get(source, {}).values())
 
     def image(self) -> dict[str, Any]:
         """All that it holds, to be put back by `put_back`."""
-        return {name: _copied(value) for name, value in vars(self).items() if name != "committed"}
+        return {name: _copied(value) for name, value in vars(self).items() if not callable(value)}
 
     def put_back(self, image: dict[str, Any]) -> None:
         """Forget all that was committed since the image was made."""

@@ -11,15 +11,17 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from syncd.decision import Approve
-from syncd.errors import FatalError, SourceError
+from syncd.errors import FatalError, LeaseLost, SourceBusy, SourceError
 from syncd.guards import APPROVAL_LIFE_S, Policy
 from syncd.intercom.pacing import Paced, Pacer
 from syncd.intercom.pages import Pages
 from syncd.intercom.retry import RetryBudget, Retrying
 from syncd.intercom.transport import Counted
 from syncd.journal import Deleted, Deleting, Entry, Intent, Returned, Standing, Uncertain
+from syncd.lease import HeldLease
 from syncd.model import RecordState, Result
 from syncd.outcome import Outcome
 from syncd.render import Rules
@@ -40,6 +42,9 @@ EVERY_S = (120.0, 400.0)
 WINDOW_S = 600.0
 POLICY = Policy(confirm=2, min_absence_s=100.0, hold_above_pages=2, hold_above_percent=30.0)
 PASSES = 3
+LEASE_S = 45.0
+"""Shorter than a process may stand still."""
+BUSY_S = 30.0
 LONGEST_JUMP_S = 120.0
 """A wall clock may be off by so much."""
 
@@ -79,6 +84,8 @@ class World(Hooks):
         self.store = self.make_store()
         self.policy = self.make_policy()
         self.window_s = WINDOW_S
+        workers = self.choices.pick("knob.workers", [("2", 0.25, ""), ("3", 0.15, "")])
+        self.workers = 1 if workers == USUAL else int(workers)
         self.laws = Laws(self.origin, self.remote, POLICY)
         self.marks: Counter[str] = Counter()
         self.processes: dict[str, Process] = {}
@@ -91,7 +98,7 @@ class World(Hooks):
 
     def make_store(self) -> ObservedStore:
         """The store that all workers share."""
-        return ObservedStore()
+        return ObservedStore(self.loop.time)
 
     def make_policy(self) -> Policy:
         """How deletions are treated; the laws go by POLICY, whatever this says."""
@@ -127,11 +134,32 @@ class World(Hooks):
         )
 
     async def trip(self, process: Process, *, repair: bool = False) -> Outcome:
-        """One run, as the service makes it; `repair`: it compares everything with Intercom and mends it."""
-        source = self.make_source(process)
-        run = Run(
+        """One run, as the service makes it; `repair`: it compares everything with Intercom and mends it.
+
+        Raises:
+            SourceBusy: another worker has the source.
+        """
+        if self.workers == 1:
+            return await sync_source(self.make_source(process), self.make_run(process, repair=repair))
+        lease = HeldLease(
+            self.store,
+            keep=process.keep,
+            clock=process,
+            sleep=process.sleep,
+            source=NAME,
+            owner=process.name,
+            length_s=LEASE_S,
+        )
+        async with lease:
+            process.lease = lease
+            run = self.make_run(process, repair=repair, fence=lease.fence, epoch=lease.lease.epoch)
+            return await sync_source(self.make_source(process), run)
+
+    def make_run(self, process: Process, *, repair: bool, **leased: Any) -> Run:
+        """What one run is made with."""
+        return Run(
             store=self.store,
-            keep=Lane(process, slowest_s=0.05),
+            keep=process.keep,
             crawl=Lane(process, slowest_s=0.1),
             renderer=PureRenderer(),
             clock=process,
@@ -139,19 +167,21 @@ class World(Hooks):
             verify=repair,
             repair=repair,
             window_s=self.window_s,
+            **leased,
         )
-        return await sync_source(source, run)
 
     # Hooks ------------------------------------------------------------------------------------------
 
     def departs(self, departure: Departure) -> None:
         rows = sum(record.may_be_published for record in self.store.records(NAME).values())
         approved = max((hold.approved or 0 for hold in self.store.open_holds(NAME)), default=0)
-        self.laws.departs(departure, self.processes[departure.process], rows=rows, approved=approved)
+        process, lease = self.processes[departure.process], self.store.leases.get(NAME)
+        self.laws.departs(departure, process, lease=lease, rows=rows, approved=approved)
 
     def died(self, process: Process) -> None:
         self.marks["a process died"] += 1
-        if self.choices.pick(self.choices.next(f"{process.name}.power"), [("lost", 0.3, "power")]) != USUAL:
+        power = self.choices.pick(self.choices.next(f"{process.name}.power"), [("lost", 0.3, "power")])
+        if power != USUAL and self.workers == 1:
             self.store.put_back(self._durable)
             self.laws.forgot()
             self.marks["last commits lost"] += 1
@@ -161,9 +191,7 @@ class World(Hooks):
 
     def committed(self, run: int, entries: Sequence[Entry]) -> None:
         self.laws.committed(run, entries)
-        if self._is_on("power") and any(
-            isinstance(entry, Intent | Deleting) for entry in entries
-        ):
+        if self._is_on("power") and any(isinstance(entry, Intent | Deleting) for entry in entries):
             # What is about to be done is on the disk before it is done, and with it all that came before.
             self._durable = self.store.image()
         for entry in entries:
@@ -201,7 +229,8 @@ class World(Hooks):
         choices.classes = {each for each in CLASSES if pick(f"swarm.{each}", [("on", 0.5, "")]) != USUAL}
         for external_id in IDS[: 3 + int(choices.number("size") * 6)]:
             self.write(external_id, f"start-{external_id}")
-        self._boot("w1")
+        for number in range(self.workers):
+            self._boot(f"w{number + 1}")
         author = asyncio.create_task(self._author())
         admin = asyncio.create_task(self._admin())
         await asyncio.sleep(TROUBLE_S)
@@ -235,6 +264,13 @@ class World(Hooks):
                 self.marks["the store failed"] += 1
                 process.die()
                 return
+            except SourceBusy:
+                self.marks["the source is busy"] += 1
+                await process.sleep(BUSY_S)
+                continue
+            except LeaseLost:
+                self.marks["the lease was lost"] += 1
+                continue
             except Exception as error:
                 self.laws.fail("unforeseen", repr(error))
                 process.die()
@@ -244,7 +280,10 @@ class World(Hooks):
 
     def heard(self, process: Process, outcome: Outcome) -> None:
         """A run ended."""
-        self.laws.finished(process.name)
+        if isinstance(outcome.error, LeaseLost):
+            self.marks["the lease was lost"] += 1
+        else:
+            self.laws.finished(process.name)
         if outcome.error is not None and not isinstance(outcome.error, SourceError):
             self.laws.fail("unforeseen", repr(outcome.error))
         if CANARY in repr(outcome):
