@@ -197,8 +197,11 @@ class Remote:
         elif b"poison" in asked.body:
             told = exchange.refusal(Problem(422, "parameter_invalid", "poison"), "r", admission.headers)
         else:
+            held = len(self.workspace.list_pages())
             told = self.api.handle(asked, admission, now=now, request_id="r")
-            if request.method != "GET" and told.status == 200:
+            # To delete what is gone already changes nothing.
+            changed = request.method == "POST" or len(self.workspace.list_pages()) < held
+            if changed and told.status == 200:
                 self._took_effect(request, external_id)
         return Answer(
             status=told.status,

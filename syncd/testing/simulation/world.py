@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from syncd.guards import APPROVAL_LIFE_S, Policy
 from syncd.intercom.pacing import Paced, Pacer
 from syncd.intercom.pages import Pages
 from syncd.intercom.retry import RetryBudget, Retrying
-from syncd.intercom.transport import Counted
+from syncd.intercom.transport import Answer, Counted, Request, Transport
 from syncd.journal import Deleted, Deleting, Entry, Intent, Returned, Standing, Uncertain
 from syncd.lease import HeldLease
 from syncd.model import RecordState, Result
@@ -104,12 +104,15 @@ class World(Hooks):
         """How deletions are treated; the laws go by POLICY, whatever this says."""
         return POLICY
 
-    def make_source(self, process: Process) -> Source:
+    def make_source(self, process: Process, *, fence: Callable[[], None] = lambda: None) -> Source:
         """The one source, as one process has it configured."""
         counted = Counted(process)
         pacer = Pacer(clock=process, sleep=process.sleep, share=1.0)
         transport = Retrying(
-            Paced(counted, pacer), sleep=process.sleep, random=process.random, budget=RetryBudget()
+            Paced(_Fenced(counted, fence), pacer),
+            sleep=process.sleep,
+            random=process.random,
+            budget=RetryBudget(),
         )
         remote = self.remote
 
@@ -153,7 +156,7 @@ class World(Hooks):
         async with lease:
             process.lease = lease
             run = self.make_run(process, repair=repair, fence=lease.fence, epoch=lease.lease.epoch)
-            return await sync_source(self.make_source(process), run)
+            return await sync_source(self.make_source(process, fence=lease.fence), run)
 
     def make_run(self, process: Process, *, repair: bool, **leased: Any) -> Run:
         """What one run is made with."""
@@ -517,6 +520,19 @@ class World(Hooks):
             )
             if state != wanted:
                 self.laws.fail("F-b", f"the row of {key!r} is {state}")
+
+
+class _Fenced:
+    """Asks before each write that is sent, retries included, whether it still may be."""
+
+    def __init__(self, transport: Transport, fence: Callable[[], None]) -> None:
+        self._transport = transport
+        self._fence = fence
+
+    async def send(self, request: Request) -> Answer:
+        if request.method != "GET":
+            self._fence()
+        return await self._transport.send(request)
 
 
 def live(seed: int, *, only: Collection[str] | None = None) -> Life:
