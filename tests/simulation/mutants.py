@@ -11,8 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from syncd.guards import Policy
-from syncd.journal import Entry, Intent
-from syncd.model import RecordState
+from syncd.journal import Entry, Intent, Returned
+from syncd.model import Doubt, RecordState
+from syncd.survey import Run, Source
+from syncd.testing.simulation.process import Process
 from syncd.testing.simulation.store import ObservedStore
 from syncd.testing.simulation.world import World
 
@@ -67,11 +69,110 @@ class NoBudget(World):
         return replace(super().make_policy(), hold_above_pages=10**6, hold_above_percent=100.0)
 
 
+class _Restamping(ObservedStore):
+    """W5 taken out: each start makes all rows ambiguous anew that were so before."""
+
+    def start(self, source: str, **more: Any) -> int:
+        rows = self.rows.get(source, {})
+        for key, row in rows.items():
+            if row.ambiguous_at is not None or row.state == RecordState.PENDING:
+                rows[key] = row._replace(ambiguous_at=more["at"])
+        return super().start(source, **more)
+
+
+class _Burying(ObservedStore):
+    """W6 taken out: a tombstone goes with the first listing that does not show its page."""
+
+    def doubts(self, source: str) -> list[Doubt]:
+        return [
+            doubt._replace(since=0.0) if doubt.state == RecordState.TOMBSTONE else doubt
+            for doubt in super().doubts(source)
+        ]
+
+
+class _Trusting(ObservedStore):
+    """W7 taken out: a page whose item was absent and is back is believed to be as it was."""
+
+    def write(self, source: str, run: int, entries: Sequence[Entry], **more: Any) -> Any:
+        before = dict(self.rows.get(source, {}))
+        answer = super().write(source, run, entries, **more)
+        for entry in entries:
+            if isinstance(entry, Returned):
+                row = self.rows[source][entry.external_id]
+                known = before[entry.external_id].ambiguous_at
+                self.rows[source][entry.external_id] = row._replace(ambiguous_at=known)
+        return answer
+
+    def remote_digests(self, source: str) -> dict[str, str]:
+        rows = self.rows.get(source, {})
+        known = super().remote_digests(source)
+        return {key: digest for key, digest in known.items() if not rows[key].absences}
+
+
+class _AnyEpoch(ObservedStore):
+    """W8 taken out: whoever writes is believed to hold the lease."""
+
+    def _check(self, source: str, epoch: int | None) -> None:
+        pass
+
+
+class NoWindow(World):
+    """W4: what got no answer is looked at only when nothing of it can land any more."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.window_s = 0.0
+
+
+class Restamping(World):
+    """W5: an attempt is stamped once."""
+
+    def make_store(self) -> ObservedStore:
+        return _Restamping(self.loop.time)
+
+
+class Burying(World):
+    """W6: a tombstone stays until its window is over."""
+
+    def make_store(self) -> ObservedStore:
+        return _Burying(self.loop.time)
+
+
+class Trusting(World):
+    """W7: what was absent and is back is looked at."""
+
+    def make_store(self) -> ObservedStore:
+        return _Trusting(self.loop.time)
+
+
+class Unfenced(World):
+    """W8: nothing is sent once two thirds of the lease have gone without a renewal."""
+
+    def make_source(self, process: Process, **more: Any) -> Source:
+        return super().make_source(process)
+
+    def make_run(self, process: Process, **more: Any) -> Run:
+        return super().make_run(process, **{name: value for name, value in more.items() if name != "fence"})
+
+
+class AnyEpoch(World):
+    """W8: the epoch is checked in the transaction of each intent and acknowledgement."""
+
+    def make_store(self) -> ObservedStore:
+        return _AnyEpoch(self.loop.time)
+
+
 MUTANTS: dict[type[World], int] = {
     NoIntent: 200,
-    BelievedBefore: 200,
-    OnePass: 200,
-    NoBudget: 200,
+    BelievedBefore: 50,
+    NoWindow: 400,
+    Restamping: 50,
+    Burying: 400,
+    Trusting: 400,
+    Unfenced: 200,
+    AnyEpoch: 200,
+    OnePass: 100,
+    NoBudget: 50,
 }
 """Each with the number of seeds in which it has to be noticed."""
 

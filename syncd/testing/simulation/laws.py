@@ -55,9 +55,11 @@ class Laws:
             if len(pages) > 1:
                 self.fail("I2", f"{len(pages)} live pages for {key!r}")
 
-    def committed(self, run: int, entries: Sequence[Entry]) -> None:
-        """Entries became true."""
+    def committed(self, entries: Sequence[Entry], refused: frozenset[str]) -> None:
+        """Entries became true, but for the intents that were refused."""
         for entry in entries:
+            if isinstance(entry, Intent | Deleting) and entry.external_id in refused:
+                continue
             if isinstance(entry, Intent):
                 self._intended[entry.external_id] = entry.content_hash
             elif isinstance(entry, Deleting):

@@ -26,7 +26,7 @@ from syncd.testing.simulation.loop import VirtualLoop
 TIMEOUT_S = 30.0
 """After so long a client gives a request up."""
 
-LATEST_S = 200.0
+LATEST_S = 300.0
 """A request may take effect so long after it was sent."""
 
 OURS = "https://docs.example"
@@ -57,6 +57,7 @@ class Remote:
         shown: (external_id, content hash) of all that our import source ever showed.
         foreign: pages of others, by their id, as they must stay.
         applied: writes that took effect.
+        out_until: virtual seconds; until then no answer comes back, and what arrives arrives late.
         wrong_by_admin: external ids of pages that an admin touched and nobody has written since.
     """
 
@@ -88,7 +89,7 @@ class Remote:
         self.applied: list[tuple[str, str]] = []
         self.wrong_by_admin: set[str] = set()
         self.refuses_token_until = -1.0
-        self.throttled_until = -1.0
+        self.out_until = -1.0
         self.after_change: Callable[[str, str], None] = lambda method, external_id: None
         self.add_foreign(self.other_id, "a")
         self.add_foreign(self.other_id, "b")
@@ -214,7 +215,6 @@ class Remote:
         """A 429, as if other apps had used the allowance up."""
         now = self.server_time()
         reset = int(now + reset_in_s) + 1
-        self.throttled_until = max(self.throttled_until, self.loop.time() + reset_in_s)
         told = exchange.refusal(Problem(429, "rate_limit_exceeded", "Exceeded rate limit"), "r", ())
         limit = self.switches.rate_limit
         return Answer(
@@ -262,6 +262,9 @@ def travel(remote: Remote, request: Request, name: str, fate: str, home: Context
     there_s = choices.between(f"{name}.there", 0.02, 0.4)
     back_s = choices.between(f"{name}.back", 0.02, 0.4)
     late_s = choices.between(f"{name}.late", TIMEOUT_S, LATEST_S)
+
+    if loop.time() < remote.out_until:
+        fate = "late" if choices.number(f"{name}.out") < 0.5 else "lost"
 
     def hear(answer: Answer | Exception) -> None:
         if answered.done():

@@ -8,25 +8,26 @@ from typing import Any
 from syncd.journal import Entry, Hold, Lease
 from syncd.testing.state import MemoryStateStore
 
-Committed = Callable[[int, Sequence[Entry]], None]
+Committed = Callable[[int, Sequence[Entry], int | None, frozenset[str]], None]
+"""Hears of a run's entries, the epoch under which they were written, and what of them was refused."""
 
 
 class ObservedStore(MemoryStateStore):
     """The rows in memory.
 
     Attributes:
-        committed: hears of each batch of entries, with its run, when it has become true.
+        committed: hears of each batch of entries when it has become true.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """`clock`: the store's own, by which leases go."""
         super().__init__()
         self._clock = clock
-        self.committed: Committed = lambda run, entries: None
+        self.committed: Committed = lambda run, entries, epoch, refused: None
 
     def write(self, source: str, run: int, entries: Sequence[Entry], **more: Any) -> Any:
         answer = super().write(source, run, entries, **more)
-        self.committed(run, entries)
+        self.committed(run, entries, more.get("epoch"), frozenset(answer or ()))
         return answer
 
     def acquire(self, source: str, *, owner: str, until: float, at: float) -> Lease:

@@ -38,7 +38,7 @@ from syncd.testing.simulation.store import ObservedStore
 NAME = "docs"
 IDS = "abcdefghijkl"
 TROUBLE_S = 3000.0
-EVERY_S = (120.0, 400.0)
+EVERY_S = (30.0, 400.0)
 WINDOW_S = 600.0
 POLICY = Policy(confirm=2, min_absence_s=100.0, hold_above_pages=2, hold_above_percent=30.0)
 PASSES = 3
@@ -50,7 +50,7 @@ LONGEST_JUMP_S = 120.0
 
 CLASSES = (
     "break", "lie", "clash", "read", "lost", "late", "5xx", "429", "401", "422", "garbage", "crash", "stop",
-    "commit", "power", "clock", "admin", "tidy", "edit", "odd", "person",
+    "commit", "power", "clock", "outage", "admin", "tidy", "edit", "odd", "person",
 )  # fmt: skip
 """The classes of trouble; each seed switches each of them on or off."""
 
@@ -192,8 +192,14 @@ class World(Hooks):
             pause_s = self.choices.between(self.choices.next(f"{process.name}.restart"), 1.0, 120.0)
             self.loop.call_later(pause_s, self._boot, process.name)
 
-    def committed(self, run: int, entries: Sequence[Entry]) -> None:
-        self.laws.committed(run, entries)
+    def committed(
+        self, run: int, entries: Sequence[Entry], epoch: int | None, refused: frozenset[str]
+    ) -> None:
+        """A batch of entries became true."""
+        self.laws.committed(entries, refused)
+        lease = self.store.leases.get(NAME)
+        if epoch is not None and (lease is None or lease.epoch != epoch):
+            self.laws.fail("I6", f"entries were committed under epoch {epoch}, the lease is {lease}")
         if self._is_on("power") and any(isinstance(entry, Intent | Deleting) for entry in entries):
             # What is about to be done is on the disk before it is done, and with it all that came before.
             self._durable = self.store.image()
@@ -234,10 +240,9 @@ class World(Hooks):
             self.write(external_id, f"start-{external_id}")
         for number in range(self.workers):
             self._boot(f"w{number + 1}")
-        author = asyncio.create_task(self._author())
-        admin = asyncio.create_task(self._admin())
+        others = [asyncio.create_task(work) for work in (self._author(), self._admin(), self._outages())]
         await asyncio.sleep(TROUBLE_S)
-        for task in (author, admin):
+        for task in others:
             task.cancel()
         await self.end()
 
@@ -397,6 +402,14 @@ class World(Hooks):
             elif what == "approves":
                 self.approve()
 
+    async def _outages(self) -> None:
+        choices = self.choices
+        while True:
+            name = choices.next("outage")
+            await asyncio.sleep(choices.between(f"{name}.after", 50.0, 800.0))
+            if choices.pick(name, [("begins", 0.7, "outage")]) != USUAL:
+                self.remote.out_until = self.loop.time() + choices.between(f"{name}.for", 20.0, 250.0)
+
     def approve(self) -> bool:
         """A person lets go what is held; whether there was anything."""
         now = self.loop.time()
@@ -426,7 +439,12 @@ class World(Hooks):
             parked = external_id in rows and rows[external_id].state == RecordState.QUARANTINED
             if text.kind in ("empty", "poison") or (parked and text.kind == "page"):
                 self.write(external_id, "mended")
-        await asyncio.sleep(max(LATEST_S, WINDOW_S) + 500.0)
+        await asyncio.sleep(LEASE_S + 1.0)
+        if self.workers > 1:
+            # Another worker takes over, as one always does, and so stamps what was under way.
+            now = self.loop.time()
+            self.store.release(self.store.acquire(NAME, owner="next", until=now + 1.0, at=now))
+        await asyncio.sleep(max(LATEST_S, WINDOW_S) + 2 * LONGEST_JUMP_S)
         self.remote.refuses_token_until = -1.0
         process = self.process("end")
         await self.loop.create_task(self._good(process), context=process.context)
@@ -461,6 +479,9 @@ class World(Hooks):
         for external_id, why in self.differing().items():
             self.laws.fail("F-a", f"{external_id!r} {why}")
         self._rows_are_items()
+        for doubt in self.store.doubts(NAME):
+            if doubt.ambiguous:
+                self.laws.fail("F-b", f"still in doubt: {doubt}")
         if writes > len(wrong.keys() | unsure) + len(linking):
             self.laws.fail("F-d", f"{writes} writes for wrong {sorted(wrong)} and unsure {sorted(unsure)}")
         for hold in self.store.open_holds(NAME):
