@@ -233,7 +233,8 @@ class Applier:
                 if one.action is Action.UPDATE and receipt.page_id != one.page_id:
                     # Somebody had deleted the page in Intercom, so this made a new one, switched off for Fin.
                     self._fence()
-                    receipt = await target.upsert(page, create=True)
+                    again = await target.upsert(page, create=True)
+                    receipt = replace(again, unsure=receipt.unsure or again.unsure)
             except PageUncertain as error:
                 await self._journal.write(Uncertain(external_id=page.external_id, error=str(error)))
                 self.tally.failure(page.external_id, error)
@@ -261,6 +262,7 @@ class Applier:
                 hash_before=one.record.content_hash if one.record is not None else None,
                 text_chars=one.text_chars,
                 settled_before=settled_before,
+                unsure=receipt.unsure,
             ),
             *(_surplus(change) if one is change else ()),
         )
@@ -291,11 +293,12 @@ class Applier:
         if await self._journal.write(intent):
             self.tally.refused += 1
             return
+        unsure = False
         if page_id is not None:
             target = await self.target()
             try:
                 self._fence()
-                await target.delete(page_id, external_id)
+                unsure = await target.delete(page_id, external_id)
             except PageUncertain as error:
                 await self._journal.write(Uncertain(external_id=external_id, error=str(error)))
                 self.tally.failure(external_id, error)
@@ -310,6 +313,7 @@ class Applier:
                 page_id=page_id,
                 evidence=candidate.evidence,
                 hash_before=candidate.content_hash,
+                unsure=unsure,
             )
         ]
         if external_id in self._withdrawn:

@@ -61,6 +61,7 @@ class Sent:
         text_chars: characters of visible text; None keeps what is known.
         settled_before: no request that was begun before this moment, in Unix seconds, could still be
             applied after this one; None if that is not known.
+        unsure: an earlier try of the same request got no answer, and may be applied after newer ones.
     """
 
     external_id: str
@@ -81,6 +82,7 @@ class Sent:
     text_chars: int | None = None
     settled_before: float | None = None
     part_of: str | None = None
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,12 +229,14 @@ class Deleted:
     Attributes:
         evidence: what proved that the origin no longer has the item.
         page_id: the page that was deleted; None if Intercom never had one.
+        unsure: an earlier try of the same request got no answer, and may be applied after newer ones.
     """
 
     external_id: str
     page_id: str | None
     evidence: str
     hash_before: str | None
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,10 +195,12 @@ class Receipt:
         page_id: Intercom's id of the page; a delete needs this one.
         remote_digest: digest of the title, html and url that the answer showed, so that a later
             listing can be compared with it even if Intercom normalises what it stores.
+        unsure: an earlier try of the same write got no answer, and may take effect after this one.
     """
 
     page_id: str
     remote_digest: str
+    unsure: bool = False
 
 
 class RemotePage(NamedTuple):

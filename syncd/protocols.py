@@ -29,8 +29,11 @@ class Target(Protocol):
         """
         ...
 
-    async def delete(self, page_id: str, external_id: str) -> None:
-        """Delete a page; fine when it is already gone. Raises as `upsert` does."""
+    async def delete(self, page_id: str, external_id: str) -> bool:
+        """Delete a page; fine when it is already gone. Raises as `upsert` does.
+
+        Returns whether an earlier try of it got no answer, and may take effect after this one.
+        """
         ...
 
     async def get(self, page_id: str) -> RemotePage | None:

@@ -73,11 +73,11 @@ class Pages:
             page_id = text_of(row, "id")
             if not _PAGE_ID.fullmatch(page_id):
                 raise Garbled("unexpected answer from Intercom: id is not an id")
-            return Receipt(page_id=page_id, remote_digest=_digest(row))
+            return Receipt(page_id=page_id, remote_digest=_digest(row), unsure=answer.unsure)
         except Garbled as error:
             raise self._uncertain(doing, error) from error
 
-    async def delete(self, page_id: str, external_id: str) -> None:
+    async def delete(self, page_id: str, external_id: str) -> bool:
         """Delete a page; see syncd.protocols.Target.
 
         The page is looked at first, since the id comes from a state that people can edit or restore:
@@ -91,7 +91,7 @@ class Pages:
             raise PageRejected(f"{doing} cannot be deleted: that is not an id that Intercom gives")
         seen = await self._send(Request(method="GET", path=f"{PATH}/{page_id}"), doing)
         if _is_gone(seen):
-            return
+            return False
         row = self._document(seen, doing)
         if row.get("source_id") != self._source_id or row.get("external_id") != external_id:
             raise PageRejected(
@@ -101,6 +101,7 @@ class Pages:
         answer = await self._send(Request(method="DELETE", path=f"{PATH}/{page_id}"), doing)
         if not _is_gone(answer):
             self._page(answer, doing, external_id)
+        return answer.unsure
 
     async def get(self, page_id: str) -> RemotePage | None:
         """Look at one page; see syncd.protocols.Target."""

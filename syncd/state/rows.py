@@ -194,7 +194,9 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
         case Sent():
             # A request without an answer may land after this one was acknowledged, and only a look at
             # Intercom, once its time is over, can tell that it did not.
-            return _settled(_present(row, entry.external_id, at), entry.settled_before)._replace(
+            settled = _settled(_present(row, entry.external_id, at), entry.settled_before)
+            return settled._replace(
+                ambiguous_at=at if entry.unsure else settled.ambiguous_at,
                 version=entry.version,
                 state=RecordState.LIVE.value,
                 content_hash=entry.content_hash,
@@ -293,6 +295,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
             return row._replace(
                 state=RecordState.TOMBSTONE.value,
                 page_id=entry.page_id or row.page_id,
+                ambiguous_at=at if entry.unsure else row.ambiguous_at,
                 intent_hash=None,
                 attempts=0,
                 in_flight=False,

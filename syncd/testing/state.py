@@ -560,6 +560,22 @@ class StateStoreContract:
         assert self.record(store).state == "live"
         assert self.record(store).ambiguous_at == 10.0
 
+    def test_acknowledgement_after_a_lost_try_is_stamped(self, store: StateStore) -> None:
+        """The lost try may be applied over something newer, so the page is looked at after its time."""
+        self.post(store, intent("a"))
+        self.post(store, replace(sent("a"), unsure=True), at=20.0)
+
+        assert (self.record(store).state, self.record(store).ambiguous_at) == ("live", 20.0)
+
+    def test_delete_after_a_lost_try_is_stamped(self, store: StateStore) -> None:
+        """The lost try may take away a page that is published again under the same id."""
+        self.post(store, sent("a"))
+        *before, last = gone("a")
+        assert isinstance(last, Deleted)
+        self.post(store, *before, replace(last, unsure=True), at=20.0)
+
+        assert [(doubt.since, doubt.ambiguous) for doubt in store.doubts("s")] == [(20.0, True)]
+
     def test_attempt_that_a_crash_cut_off_is_ambiguous(self, store: StateStore) -> None:
         """A process that ended between intent and answer leaves a request whose end nobody knows."""
         self.post(store, intent("a"), at=10.0)

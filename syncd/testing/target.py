@@ -59,13 +59,14 @@ class FakeTarget:
             raise error
         return Receipt(page_id=self._ids[page.external_id], remote_digest=self._digest(page))
 
-    async def delete(self, page_id: str, external_id: str) -> None:
+    async def delete(self, page_id: str, external_id: str) -> bool:
         self.calls.append(("delete", external_id))
         error, applied = self._fault(external_id)
         if error is None or applied:
             self._remove(page_id, external_id)
         if error is not None:
             raise error
+        return False
 
     async def get(self, page_id: str) -> RemotePage | None:
         external_id = next((name for name, known in self._ids.items() if known == page_id), None)

@@ -19,7 +19,7 @@ from syncd.guards import APPROVAL_LIFE_S, Policy
 from syncd.intercom.pacing import Paced, Pacer
 from syncd.intercom.pages import Pages
 from syncd.intercom.retry import RetryBudget, Retrying
-from syncd.intercom.transport import Answer, Counted, Request, Transport
+from syncd.intercom.transport import Counted, Fenced
 from syncd.journal import Deleted, Deleting, Entry, Intent, Returned, Standing, Uncertain
 from syncd.lease import HeldLease
 from syncd.model import RecordState, Result
@@ -109,7 +109,7 @@ class World(Hooks):
         counted = Counted(process)
         pacer = Pacer(clock=process, sleep=process.sleep, share=1.0)
         transport = Retrying(
-            Paced(_Fenced(counted, fence), pacer),
+            Paced(Fenced(counted, fence), pacer),
             sleep=process.sleep,
             random=process.random,
             budget=RetryBudget(),
@@ -148,7 +148,6 @@ class World(Hooks):
             self.store,
             keep=process.keep,
             clock=process,
-            sleep=process.sleep,
             source=NAME,
             owner=process.name,
             length_s=LEASE_S,
@@ -541,19 +540,6 @@ class World(Hooks):
             )
             if state != wanted:
                 self.laws.fail("F-b", f"the row of {key!r} is {state}")
-
-
-class _Fenced:
-    """Asks before each write that is sent, retries included, whether it still may be."""
-
-    def __init__(self, transport: Transport, fence: Callable[[], None]) -> None:
-        self._transport = transport
-        self._fence = fence
-
-    async def send(self, request: Request) -> Answer:
-        if request.method != "GET":
-            self._fence()
-        return await self._transport.send(request)
 
 
 def live(seed: int, *, only: Collection[str] | None = None) -> Life:

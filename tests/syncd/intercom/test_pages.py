@@ -504,3 +504,32 @@ async def test_refused_listing_is_no_error_of_a_page() -> None:
 
     with pytest.raises(TargetUnavailable, match="the list of external pages"):
         [page async for page in Pages(workspace, source_id=44).pages()]
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_answer_to_a_second_try_leaves_the_first_in_doubt(method: str) -> None:
+    """The write is confirmed, and the try that was lost may still take effect after a newer one."""
+    workspace = Workspace()
+    receipt = await upsert(workspace)
+    lost: list[str] = []
+
+    class Losing:
+        """Loses the first request of that method."""
+
+        async def send(self, request: Request) -> Answer:
+            if request.method == method and not lost:
+                lost.append(method)
+                raise LOST
+            return await workspace.send(request)
+
+    async def sleep(seconds: float) -> None:
+        pass
+
+    transport = Retrying(Losing(), sleep=sleep, random=lambda: 0.5, budget=RetryBudget())
+    pages = Pages(transport, source_id=44)
+
+    if method == "POST":
+        assert not receipt.unsure
+        assert (await pages.upsert(a_page(), create=False)).unsure
+    else:
+        assert await pages.delete(receipt.page_id, "a.md")
