@@ -281,3 +281,58 @@ def test_quiet_command_does_not_import_structlog() -> None:
         "sys.exit('structlog' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_reader_who_does_not_read_holds_up_nobody() -> None:
+    """What a full pipe cannot take is dropped and counted, and the process can end."""
+    program = (
+        "import sys\n"
+        "from syncd import log\n"
+        "log.configure(20, 'json', stream=sys.stdout, waiting=False)\n"
+        "for number in range(20_000):\n"
+        "    log.get_logger('x').info('event', number=number, filling='x' * 100)\n"
+        "log.flush()\n"
+        "print(log.dropped() > 0, file=sys.stderr)\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert child.wait(60) == 0
+        assert child.stderr is not None
+        assert child.stderr.read() == "True\n"
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_reader_who_reads_gets_all_of_it_in_order() -> None:
+    """The last lines, too, before the process ends."""
+    program = (
+        "import sys\n"
+        "from syncd import log\n"
+        "log.configure(20, 'json', stream=sys.stdout, waiting=False)\n"
+        "for number in range(2_000):\n"
+        "    log.get_logger('x').info('event', number=number)\n"
+        "log.flush()\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert [json.loads(line)["number"] for line in done.stdout.splitlines()] == list(range(2_000))
+
+
+def test_fields_can_be_added_to_those_that_are_bound() -> None:
+    """The number of a run is known only once it has begun; it ends with the `bound` around it."""
+    stream = io.StringIO()
+    log.configure(20, "json", stream=stream)
+    logger = log.get_logger("x")
+
+    with log.bound(source="a"):
+        log.bind(run=7)
+        logger.info("inside")
+    logger.info("outside")
+
+    inside, outside = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert (inside["source"], inside["run"]) == ("a", 7)
+    assert not {"source", "run"} & outside.keys()
