@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from syncd.change import Change, Failure, Part, Same, Tally, Upsert, note_leaving
 from syncd.commits import Journal
-from syncd.errors import ItemError, PageError, PageUncertain, PageWithheld
-from syncd.guards import Candidate
+from syncd.errors import EmptyPage, ItemError, PageError, PageUncertain, PageWithheld, TooManyFailures
+from syncd.guards import Candidate, ErrorBudget
 from syncd.journal import (
     Deleted,
     Deleting,
@@ -72,6 +72,7 @@ class Applier:
         self._target: Target | None = None
         self._target_lock = asyncio.Lock()
         self._on_done = on_done
+        self._budget = ErrorBudget()
         self._window_s = window_s
         self._fence = fence
 
@@ -84,6 +85,8 @@ class Applier:
         await self._slots.acquire()
         if self._stopped_by is not None:
             self._slots.release()
+            if isinstance(self._stopped_by, TooManyFailures):
+                await self.drain()  # what is under way is as good as any other page
             raise self._stopped_by
         self._spawn(self._carry_out(change))
 
@@ -176,6 +179,7 @@ class Applier:
                     links=change.links,
                 )
                 await self._park(failed, change.error, unsure=_unsure(change.task.record))
+                self._note(change.task, change.error)
         self._on_done(item.external_id)
 
     async def _send_parts(self, change: Upsert | Same) -> bool:
@@ -203,10 +207,24 @@ class Applier:
                 opened = ()
         return True
 
+    def _note(self, task: Task, error: PageError | None = None) -> None:
+        """Count a page for the error budget, unless it was bad before this run."""
+        was_bad = task.record is not None and task.record.state == RecordState.QUARANTINED
+        if error is not None and (was_bad or _unsure(task.record) or isinstance(error, EmptyPage)):
+            return
+        reason = self._budget.note(failed=error is not None)
+        if reason is not None and self._stopped_by is None:
+            self._stopped_by = TooManyFailures(
+                f"{reason}, so the run stopped: nothing more is sent or deleted. The last one: {error}\n"
+                "Those pages are parked until they change ('syncd pages --skipped'); the next run goes on "
+                "with the others."
+            )
+
     async def _upsert(self, change: Upsert) -> None:
         try:
             if await self._send(change, change):
                 note_leaving(self.leaving, change)
+                self._note(change.task)
         except PageError as error:
             await self._refused(change, error, url=change.page.url)
 
@@ -283,6 +301,7 @@ class Applier:
             *_surplus(change),
         )
         self.tally.same += not change.parts.sent
+        self._note(change.task)
         note_leaving(self.leaving, change)
 
     async def _delete_one(
@@ -357,6 +376,7 @@ class Applier:
     async def _refused(self, change: Upsert | Same, error: PageError, *, url: str | None) -> None:
         failed = self._failed(change.task, change.version, error, url, change.aliases)
         await self._park(failed, error, unsure=_unsure(change.task.record))
+        self._note(change.task, error)
 
     async def _park(self, failed: Failed, error: PageError, *, unsure: bool = False) -> None:
         if unsure:

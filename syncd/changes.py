@@ -37,15 +37,21 @@ async def changes(source: Source, run: Run, survey: Survey) -> AsyncGenerator[Ch
         SourceUnavailable: the origin went away while it was read.
     """
     ahead: deque[asyncio.Task[Change]] = deque()
-    tasks = survey.plan.tasks
+    at_work = survey.at_work
+    tasks = at_work.in_order(survey.plan.tasks)
     try:
         for place, task in enumerate(tasks):
             if run.stop.is_set():
                 return
             if place % PREPARE == 0:
-                await run.crawl(
-                    survey.snapshot.prepare, [task.item for task in tasks[place : place + PREPARE]]
-                )
+                window = tasks[place : place + PREPARE]
+                await at_work.begin([task.item.external_id for task in window], still=READ_AHEAD)
+                await run.crawl(survey.snapshot.prepare, [task.item for task in window])
+            if at_work.is_suspect(task.item.external_id):
+                while ahead:
+                    yield await ahead.popleft()
+                yield await _suspect(source, run, survey, task)
+                continue
             ahead.append(asyncio.create_task(_change(source, run, survey, task)))
             if len(ahead) >= READ_AHEAD:
                 yield await ahead.popleft()
@@ -55,6 +61,19 @@ async def changes(source: Source, run: Run, survey: Survey) -> AsyncGenerator[Ch
         for waiting in ahead:
             waiting.cancel()
         await asyncio.gather(*ahead, return_exceptions=True)
+
+
+async def _suspect(source: Source, run: Run, survey: Survey, task: Task) -> Change:
+    """A page that was at hand when the process was killed: nothing else is, this time."""
+    external_id = task.item.external_id
+    if survey.at_work.is_deadly(external_id):
+        error = RenderError(
+            f"{task.item.path}: syncd was killed twice while it worked on this page (out of memory?), so it "
+            "is left alone until it changes; to try once more: syncd sync --full"
+        )
+        return Failure(task=task, error=error, url=survey.published.urls.get(external_id))
+    await survey.at_work.begin_alone(external_id)
+    return await _change(source, run, survey, task)
 
 
 async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Change:

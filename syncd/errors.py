@@ -15,6 +15,7 @@ SyncdError
 │   │   └── LeaseLost          it was held here, and is no longer
 │   ├── SourceMisconfigured its settings do not fit what is there
 │   ├── CredentialsRefused Intercom answered 401 or 403
+│   ├── TooManyFailures    so many pages fail that the fault is not theirs
 │   └── TargetUnavailable  Intercom, or the import source, cannot be used now
 └── FatalError         the process ends
     ├── ConfigError        usage or configuration
@@ -84,6 +85,10 @@ class SourceMisconfigured(SourceError):
 
 class CredentialsRefused(SourceError):
     """Intercom answered 401 or 403. Nothing more is sent with this token."""
+
+
+class TooManyFailures(SourceError):
+    """So many pages fail that something else must be wrong. Those that failed are parked."""
 
 
 class TargetUnavailable(SourceError):

@@ -18,6 +18,11 @@ APPROVAL_LIFE_S = 24 * 3600.0
 ALARM_AFTER_S = 24 * 3600.0
 """A hold that waits for longer is forgotten by somebody."""
 
+FAILURES_IN_A_ROW = 10
+FAILURES_PERCENT = 25.0
+LEAST_LOOKED_AT = 20
+"""More failures in a row than that, or so many percent of at least so many pages, stop a run."""
+
 
 class Candidate(NamedTuple):
     """A row whose item a complete listing did not name.
@@ -106,6 +111,13 @@ def judge(
             gone = _emptied(missing, hold, policy, now)
         return Verdict(deletes=tuple(gone), hold=hold)
     # An approval that does not fit now ends: what is held from here on is another question.
+    if hold is not None and hold.approved is not None:
+        late = hold.approved_until is None or now > hold.approved_until
+        reason += (
+            "; the approval has expired"
+            if late
+            else f"; the approval no longer matches: {hold.count} then, {len(missing)} now"
+        )
     waiting = Hold(
         kind=kind,
         count=len(missing),
@@ -162,3 +174,26 @@ def _emptied(missing: Sequence[Candidate], hold: Hold, policy: Policy, now: floa
         return []
     evidence = f"the source lists nothing for {empty_for_s:.0f} s, approved by {hold.approved_by}"
     return [candidate._replace(evidence=evidence) for candidate in missing]
+
+
+class ErrorBudget:
+    """How many pages may fail in one run before it is no longer their own fault."""
+
+    def __init__(self) -> None:
+        self._looked_at = 0
+        self._failed = 0
+        self._in_a_row = 0
+
+    def note(self, *, failed: bool) -> str | None:
+        """Count a page that was looked at; why the run must stop, or None if it may go on.
+
+        Pages that were parked before must not be counted: what is known to be bad would stop every run.
+        """
+        self._looked_at += 1
+        self._failed += failed
+        self._in_a_row = self._in_a_row + 1 if failed else 0
+        if self._in_a_row > FAILURES_IN_A_ROW:
+            return f"{self._in_a_row} pages in a row failed"
+        if self._looked_at >= LEAST_LOOKED_AT and self._failed * 100 >= self._looked_at * FAILURES_PERCENT:
+            return f"{self._failed} of the {self._looked_at} pages looked at failed"
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -128,6 +129,7 @@ def make_plan(
     confirm: int,
     min_absence_s: float,
     removed: Collection[str] = (),
+    between: str = "",
     drifted: Collection[str] = (),
     taken_down: Mapping[str, Order] = MappingProxyType({}),
     remote: Mapping[str, RemotePage] | None = None,
@@ -141,6 +143,7 @@ def make_plan(
         confirm: complete listings in a row that must miss an item before it counts as gone.
         min_absence_s: seconds that must lie between the first and the last of those listings.
         removed: external ids that the origin itself says were removed: gone without confirmation.
+        between: the two revisions that the origin said it about, for the audit trail.
         drifted: external ids whose page is not in Intercom as it was acknowledged.
         taken_down: what a person keeps out, whatever the listing says.
         remote: external_id → page that Intercom was found to have for an item without a record.
@@ -203,9 +206,11 @@ def make_plan(
         candidate = Candidate(external_id, record.page_id, record.content_hash, since, "")
         missing.append(candidate)
         if head in removed:
-            gone.append(candidate._replace(evidence="the origin says that it was removed"))
+            gone.append(candidate._replace(evidence=f"the origin says that it was removed{between}"))
         elif seen_missing >= confirm and now - since >= min_absence_s:
             evidence = f"missing from {seen_missing} complete listings over {now - since:.0f} s"
+            if seen_missing > 1:
+                evidence += f", the first {_moment(since)}, the last {_moment(now)}"
             gone.append(candidate._replace(evidence=evidence))
     if parts:
         planned = {task.item.external_id for task in tasks}.union(parked)
@@ -256,6 +261,10 @@ def banned(records: Mapping[str, Record], taken_down: Mapping[str, Order]) -> tu
         for external_id, order in wanted
         if external_id in records and records[external_id].may_be_published
     )
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def with_links(plan: Plan, listing: Listing, records: Mapping[str, Record], linking: Collection[str]) -> Plan:

@@ -112,6 +112,19 @@ class StateStore(Protocol):
         """external_id → digest of what Intercom answered to the last acknowledged write."""
         ...
 
+    def marks(self, source: str) -> Mapping[str, bool]:
+        """external_id → whether it was the only one, of each page that a run was at when it was killed."""
+        ...
+
+    def mark(self, source: str, external_ids: Sequence[str]) -> None:
+        """Say that a run is at these pages, and at no others. `finish` takes all marks away, and an entry
+        about a page takes its mark away."""
+        ...
+
+    def mark_alone(self, source: str, external_id: str) -> None:
+        """Say that of all marked pages the run is at this one alone."""
+        ...
+
     def text_sizes(self, source: str) -> Mapping[str, int]:
         """external_id → characters of visible text that were last acknowledged, where they were counted."""
         ...

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
+from syncd.at_work import AtWork
 from syncd.connector import Connector, Snapshot
 from syncd.decision import NONE, Orders
 from syncd.digest import key_of
@@ -209,6 +210,7 @@ class Survey(Seen):
     Attributes:
         snapshot: to read the items of the plan from; library: what they include.
         rules: of the source, with what its generator's configuration says.
+        at_work: where it is noted which page is read.
         published: where each page is, or will be, found by readers.
         records: what was delivered before.
         remote: pages that Intercom was found to have for items, or parts of them, without a record.
@@ -217,6 +219,7 @@ class Survey(Seen):
     snapshot: Snapshot
     library: Library
     rules: Rules
+    at_work: AtWork
     verdict: Verdict
     published: Published
     records: Mapping[str, Record]
@@ -255,12 +258,18 @@ async def look(
     orders: Orders = NONE,
     drifted: Collection[str] = (),
     remote: Mapping[str, RemotePage] | None = None,
+    foretells: bool = False,
 ) -> Survey:
-    """Compare the origin with the records, and let the guards judge what is missing."""
+    """Compare the origin with the records, and let the guards judge what is missing.
+
+    What is only foretold is not marked as being at work.
+    """
     snapshot, listing, identity = origin.snapshot, origin.listing, origin.identity
     removed: frozenset[str] = frozenset()
+    between = ""
     if standing.origin_revision is not None:
         removed = frozenset(await run.crawl(snapshot.removed, standing.origin_revision))
+        between = f" between {standing.origin_revision} and {await run.crawl(lambda: snapshot.revision)}"
     now = run.clock.now()
 
     def planned() -> Plan:
@@ -272,6 +281,7 @@ async def look(
             confirm=source.policy.confirm,
             min_absence_s=source.policy.min_absence_s,
             removed=removed,
+            between=between,
             drifted=drifted,
             taken_down=orders.taken_down,
             remote=remote,
@@ -295,10 +305,12 @@ async def look(
     verdict = judge_missing(source, seen, standing=standing, hold=hold, now=now)
     published = Published()
     rules = source.rules
+    found = await run.keep(run.store.marks, source.name) if plan.tasks else {}
+    at_work = AtWork(run.store, run.keep, source.name, found=found, writes=not foretells)
     if plan.tasks or verdict.deletes:
         rules = await run.crawl(told_by, snapshot, source.rules)
         source = replace(source, rules=rules)
-        published = await _publish(source, run, snapshot, library, seen, verdict, records)
+        published = await _publish(source, run, snapshot, library, seen, verdict, records, at_work)
         plan = with_links(plan, listing, records, published.linking)
     return Survey(
         listing=listing,
@@ -308,6 +320,7 @@ async def look(
         snapshot=snapshot,
         library=library,
         rules=rules,
+        at_work=at_work,
         verdict=verdict,
         published=published,
         records=records,
@@ -374,16 +387,25 @@ async def _publish(
     seen: Seen,
     verdict: Verdict,
     records: Mapping[str, Record],
+    at_work: AtWork,
 ) -> Published:
     """Read ahead where the changed documents say that they are published, and index all pages by it."""
     items = [task.item for task in seen.plan.tasks]
-    ahead = [item for item in items if tells_address(item)]
+    ahead = [item for item in items if tells_address(item) and not at_work.is_deadly(item.external_id)]
+    alone = [item for item in ahead if at_work.is_suspect(item.external_id)]
+    ahead = [item for item in ahead if not at_work.is_suspect(item.external_id)]
     addresses: dict[str, Address] = {}
     for place in range(0, len(ahead), READ_AHEAD_ITEMS):
         if run.stop.is_set():
             break
         some = ahead[place : place + READ_AHEAD_ITEMS]
+        await at_work.begin([item.external_id for item in some])
         addresses |= await run.crawl(read_addresses, snapshot, some, source.rules, library)
+    for item in alone:
+        if run.stop.is_set():
+            break
+        await at_work.begin_alone(item.external_id)
+        addresses |= await run.crawl(read_addresses, snapshot, [item], source.rules, library)
     return await run.keep(
         publish,
         run.store,

@@ -225,7 +225,7 @@ async def _foretell(
     records = await run.keep(run.store.records, source.name)
     origin = await list_origin(run, snapshot, records)
     before = attempt.hold
-    survey = await _look(source, run, origin, attempt, Settlement(records=records))
+    survey = await _look(source, run, origin, attempt, Settlement(records=records), foretells=True)
     leaving = _surplus(survey.plan)
     rewrite = await _watch(source, run, attempt, survey)
     async with aclosing(changes(source, run, survey)) as stream:
@@ -380,7 +380,15 @@ def _settled(source: Source, run: Run, attempt: Attempt) -> bool:
     )
 
 
-async def _look(source: Source, run: Run, origin: Origin, attempt: Attempt, settlement: Settlement) -> Survey:
+async def _look(
+    source: Source,
+    run: Run,
+    origin: Origin,
+    attempt: Attempt,
+    settlement: Settlement,
+    *,
+    foretells: bool = False,
+) -> Survey:
     survey = await look(
         source,
         run,
@@ -391,6 +399,7 @@ async def _look(source: Source, run: Run, origin: Origin, attempt: Attempt, sett
         orders=attempt.orders,
         drifted=settlement.resent,
         remote=settlement.adoptable,
+        foretells=foretells,
     )
     attempt.survey = survey
     if survey.listing.broken is None:

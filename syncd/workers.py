@@ -45,6 +45,7 @@ class Workers:
         # wait are served in their order.
         self._idle: asyncio.LifoQueue[_Child | None] = asyncio.LifoQueue()
         self._count = count
+        self._alone = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         for _ in range(self._count):
@@ -62,14 +63,38 @@ class Workers:
     async def render(self, document: Document, rules: Rules) -> Draft:
         """Render one document in a child; waits for a free one.
 
+        A page whose child dies gets one more, when no other page is rendered: the memory of the machine may
+        have been short for several pages at once, and then none of them is to blame.
+
         Raises:
             RenderError, PageWithheld: no page came of it; the message says why.
             FatalError: a child cannot be started at all.
         """
+        try:
+            return await self._render(document, rules)
+        except _Died:
+            pass
+        async with self._alone:
+            # One after the other, so that two pages that both wait to be alone do not wait for each other.
+            taken = 0
+            try:
+                while taken < self._count - 1:
+                    child = await self._idle.get()
+                    taken += 1
+                    if child is not None:
+                        await child.close()
+                return await self._render(document, rules, fresh=True)
+            finally:
+                for _ in range(taken):
+                    self._idle.put_nowait(None)
+
+    async def _render(self, document: Document, rules: Rules, *, fresh: bool = False) -> Draft:
         child = await self._idle.get()
         started = time.monotonic()
         try:
-            if child is None or not child.alive:
+            if fresh and child is not None:
+                await child.close()
+            if fresh or child is None or not child.alive:
                 child = await _start(self._memory_limit_bytes, self._time_limit_s)
                 started = time.monotonic()
             async with asyncio.timeout(self._time_limit_s):
@@ -85,7 +110,8 @@ class Workers:
         except (EOFError, ConnectionError):
             status = await child.status() if child is not None else None
             child = None
-            raise RenderError(f"{document.path}: the renderer died ({_cause(status)})") from None
+            again = " once more, alone" if fresh else ""
+            raise _Died(f"{document.path}: the renderer died{again} ({_cause(status)})") from None
         except BaseException:
             # Its answer is still to come, and would be taken for the one to the next page.
             await _discard(child)
@@ -101,6 +127,10 @@ class Workers:
         if isinstance(answer, PageError):
             raise answer
         return answer
+
+
+class _Died(RenderError):
+    """A child was killed, or crashed, at a page."""
 
 
 class _Child:

@@ -15,6 +15,7 @@ VALUES = {"syncd.errors", "syncd.model", "syncd.connector", "syncd.decision", "s
 CORE = {"syncd.digest", "syncd.drift", "syncd.guards", "syncd.plan", "syncd.render"}
 FLOW = {
     "syncd.apply",
+    "syncd.at_work",
     "syncd.change",
     "syncd.changes",
     "syncd.commits",

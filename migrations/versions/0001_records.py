@@ -119,6 +119,13 @@ def upgrade() -> None:
         sa.Column("approved_at", sa.Double),
     )
     op.create_table(
+        "marks",
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("external_id", sa.Text, primary_key=True),
+        sa.Column("alone", sa.Boolean, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "freezes",
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("since", sa.Double, nullable=False),

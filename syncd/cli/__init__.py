@@ -31,6 +31,8 @@ _COMMANDS = {
     "status": ("status", "Tell how each source stands."),
     "runs": ("runs", "Tell the history of runs."),
     "pages": ("pages", "List what is published, parked or left out."),
+    "explain": ("explain", "Tell why Fin does, or does not, know a page."),
+    "audit": ("audit", "Tell each write and each decision, with who and why."),
     "preview": ("preview", "Show a page as Fin would get it."),
     "approve": ("approve", "Let held deletions or updates of a source go, up to a number."),
     "reject": ("reject", "Keep what is held as it is."),

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, sele
 
 from syncd.decision import Order
 from syncd.journal import Hold
-from syncd.model import RecordState
+from syncd.model import RecordState, Unlisted
 from syncd.state.store import SqlStateStore
 from syncd.state.tables import freezes, holds, outcomes, records, runs, sources, takedowns, unlisted
 
@@ -254,6 +254,70 @@ def page(store: SqlStateStore, source: str, external_id: str) -> PageHistory | N
     return store.read(work)
 
 
+def audit(
+    store: SqlStateStore,
+    *,
+    source: str | None = None,
+    external_id: str | None = None,
+    decisions: bool = False,
+    limit: int = 50,
+) -> list[OutcomeLine]:
+    """Return the newest lines of the audit trail first; with `decisions`, only what people decided."""
+    query = _select(outcomes, OutcomeLine).order_by(outcomes.c.id.desc()).limit(limit)
+    if source is not None:
+        query = query.where(outcomes.c.source == source)
+    if external_id is not None:
+        query = query.where(outcomes.c.external_id == external_id)
+    if decisions:
+        query = query.where(outcomes.c.by.is_not(None))
+    return _lines(store, query)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """All that is known of one page.
+
+    Attributes:
+        page: its row; None for one that no run ever saw.
+        unlisted: why the last listing left it out, or could not see it.
+        frozen, taken_down: what people ordered.
+        holds: what of its source waits for a person.
+        outcomes: its history, the newest first.
+    """
+
+    source: str
+    external_id: str
+    page: PageSummary | None
+    unlisted: tuple[str, ...]
+    frozen: Order | None
+    taken_down: Order | None
+    holds: tuple[Hold, ...]
+    outcomes: tuple[OutcomeLine, ...]
+
+
+def explain(store: SqlStateStore, source: str, external_id: str) -> Explanation:
+    """Return what decides whether a page is published."""
+    orders, past = store.orders(source), page(store, source, external_id)
+    query = select(unlisted.c.scope, unlisted.c.reason, unlisted.c.skipped).where(unlisted.c.source == source)
+
+    def work(connection: Connection) -> tuple[str, ...]:
+        scopes = [Unlisted(*row) for row in connection.execute(query)]
+        return tuple(scope.reason for scope in scopes if scope.covers(external_id))
+
+    return Explanation(
+        source=source,
+        external_id=external_id,
+        page=past.page if past is not None else None,
+        unlisted=store.read(work),
+        frozen=orders.frozen,
+        taken_down=orders.taken_down.get(external_id),
+        holds=tuple(store.holds(source)),
+        outcomes=past.outcomes
+        if past is not None
+        else tuple(audit(store, source=source, external_id=external_id)),
+    )
+
+
 def find_pages(store: SqlStateStore, name: str, *, source: str | None = None) -> list[tuple[str, str]]:
     """Return (source, external id) of each page, deleted or taken down ones included, that is called so.
 
@@ -267,9 +331,10 @@ def find_pages(store: SqlStateStore, name: str, *, source: str | None = None) ->
             (takedowns, takedowns.c.external_id == name),
             (records, records.c.url.in_((url, url + "/"))),
             (records, records.c.page_id == name),
+            (unlisted, unlisted.c.scope == name),
         ):
             # A part of a long page stands for the page.
-            named: ColumnElement[str] = table.c.external_id
+            named: ColumnElement[str] = table.c.scope if table is unlisted else table.c.external_id
             if table is records:
                 named = func.coalesce(records.c.part_of, named)
             query = select(table.c.source, named).where(told).order_by(table.c.source).distinct()

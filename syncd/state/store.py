@@ -41,6 +41,7 @@ from syncd.state.tables import (
     freezes,
     holds,
     links,
+    marks,
     outcomes,
     records,
     runs,
@@ -66,6 +67,9 @@ _DOUBTS = select(*(records.c[name] for name in (*Doubt._fields[:4], "ambiguous_a
 )
 _NO_LINKS = delete(links).where(
     links.c.source == bindparam("of"), links.c.external_id.in_(bindparam("named", expanding=True))
+)
+_NO_MARKS = delete(marks).where(
+    marks.c.source == bindparam("of"), marks.c.external_id.in_(bindparam("named", expanding=True))
 )
 _NO_ROWS = delete(records).where(
     records.c.source == bindparam("of"), records.c.external_id.in_(bindparam("named", expanding=True))
@@ -269,6 +273,31 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         """external_id → digest of what Intercom answered to the last acknowledged write."""
         return self._known(source, records.c.remote_digest)
 
+    def marks(self, source: str) -> Mapping[str, bool]:
+        """external_id → whether it was the only one, of each page that a run was at when it was killed."""
+        query = select(marks.c.external_id, marks.c.alone).where(marks.c.source == source)
+        return self.read(lambda connection: {row[0]: bool(row[1]) for row in connection.execute(query)})
+
+    def mark(self, source: str, external_ids: Sequence[str]) -> None:
+        """Say that a run is at these pages, and at no others."""
+        rows = [{"source": source, "external_id": one, "alone": False} for one in dict.fromkeys(external_ids)]
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(marks).where(marks.c.source == source))
+            _append(connection, marks, rows)
+
+        self._database.write(work)
+
+    def mark_alone(self, source: str, external_id: str) -> None:
+        """Say that of all marked pages the run is at this one alone."""
+
+        def work(connection: Connection) -> None:
+            others = update(marks).where(marks.c.source == source, marks.c.alone).values(alone=False)
+            connection.execute(others)
+            _upsert(connection, marks, [{"source": source, "external_id": external_id, "alone": True}])
+
+        self._database.write(work)
+
     def text_sizes(self, source: str) -> Mapping[str, int]:
         """external_id → characters of visible text that were last acknowledged, where they were counted."""
         return self._known(source, records.c.text_chars)
@@ -391,6 +420,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
                     f"{self.place} does not know run {run} of {source}: was it replaced while the "
                     "run went on?\nNothing was recorded. Run again."
                 )
+            connection.execute(delete(marks).where(marks.c.source == source))
             columns = asdict(standing)
             decisions = _decisions(connection, source)
             if decisions != standing.decisions:
@@ -487,6 +517,8 @@ def _post(
     for chunk in _chunks(named):
         found = connection.execute(_ROWS, {"of": source, "named": chunk})
         before.update((row[0], Row._make(row)) for row in found)
+    for chunk in _chunks(named):
+        connection.execute(_NO_MARKS, {"of": source, "named": chunk})
     orders, approved_until = NONE, None
     if asks(entries):
         orders = _orders(connection, source)

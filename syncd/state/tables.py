@@ -144,6 +144,16 @@ holds = Table(
     Column("approved_at", Double),
 )
 
+# Pages that a run is at; those of a dead run are found by the next one.
+marks = Table(
+    "marks",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("external_id", Text, primary_key=True),
+    Column("alone", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Sources that a person stopped.
 freezes = Table(
     "freezes",

@@ -73,6 +73,7 @@ class MemoryStateStore:
         self.leases: dict[str, Lease] = {}
         self._holds: dict[str, dict[Question, Hold]] = {}
         self._orders: dict[str, Orders] = {}
+        self._marks: dict[str, dict[str, bool]] = {}
         self._approvals: dict[tuple[str, Question], tuple[object, ...]] = {}
 
     def records(self, source: str) -> dict[str, Record]:
@@ -145,6 +146,17 @@ class MemoryStateStore:
             if row.remote_digest is not None
         }
 
+    def marks(self, source: str) -> Mapping[str, bool]:
+        return dict(self._marks.get(source, {}))
+
+    def mark(self, source: str, external_ids: Sequence[str]) -> None:
+        self.writes += 1
+        self._marks[source] = dict.fromkeys(external_ids, False)
+
+    def mark_alone(self, source: str, external_id: str) -> None:
+        self.writes += 1
+        self._marks[source] = dict.fromkeys(self._marks.get(source, {}), False) | {external_id: True}
+
     def text_sizes(self, source: str) -> Mapping[str, int]:
         return {
             key: row.text_chars for key, row in self._present(source).items() if row.text_chars is not None
@@ -208,6 +220,8 @@ class MemoryStateStore:
         )
         self.writes += 1
         rows.update(changes.rows)
+        for entry in entries:
+            self._marks.get(source, {}).pop(entry.external_id, None)
         for external_id in changes.dropped:
             rows.pop(external_id, None)
         links = self._links.setdefault(source, {})
@@ -235,6 +249,7 @@ class MemoryStateStore:
             raise StateStoreError(f"run {run} of {source} is not known")
         self.writes += 1
         done.finished, done.report, done.revision = at, report, revision
+        self._marks.pop(source, None)
         decisions = self.standing(source).decisions
         if decisions != standing.decisions:
             standing = replace(standing, revision=None, decisions=decisions)
@@ -1002,6 +1017,31 @@ class StateStoreContract:
 
         with pytest.raises(ConfigError):
             self.approve(store, count=0, until=99.0)
+
+    # -- what a run is at ---------------------------------------------------------------------------
+
+    def test_marks_stay_until_the_run_ends(self, store: StateStore) -> None:
+        """A run that was killed never comes to take them away; the newest marks count."""
+        run = store.start("s", trigger="test", at=1.0)
+        store.mark("s", ["a", "b"])
+        store.mark("s", ["b", "c", "c"])
+        assert store.marks("s") == {"b": False, "c": False}
+        assert store.marks("t") == {}
+
+        store.mark_alone("s", "b")
+        store.mark_alone("s", "d")
+        assert store.marks("s") == {"b": False, "c": False, "d": True}
+
+        self.finish(store, run)
+        assert store.marks("s") == {}
+
+    def test_entry_takes_the_mark_of_its_page_away(self, store: StateStore) -> None:
+        """What is told of a page was made of it: it did not kill the process."""
+        store.mark("s", ["a", "b"])
+
+        self.post(store, intent("a"))
+
+        assert store.marks("s") == {"b": False}
 
     # -- what people decide ---------------------------------------------------------------------------
 

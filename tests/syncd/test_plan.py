@@ -108,7 +108,10 @@ def test_second_absence_after_min_absence_is_gone() -> None:
     """Confirmed: the evidence names both listings."""
     plan = plan_of(Listing(), record("a.md", absences=1, absent_since=100.0))
 
-    assert [c.evidence for c in plan.gone] == ["missing from 2 complete listings over 900 s"]
+    assert [c.evidence for c in plan.gone] == [
+        "missing from 2 complete listings over 900 s, the first 1970-01-01 00:01:40 UTC, "
+        "the last 1970-01-01 00:16:40 UTC"
+    ]
 
 
 def test_positive_evidence_needs_no_confirmation() -> None:
