@@ -20,7 +20,7 @@ from syncd.library import remembered
 from syncd.linking import Published
 from syncd.model import Action, Document, Draft, Item, Page, Record, RecordState, RemotePage
 from syncd.plan import Task, is_open
-from syncd.render.links import finish, with_fragment
+from syncd.render.links import LinkIndex, finish, with_fragment
 from syncd.survey import Run, Source, Survey
 
 READ_AHEAD = 32
@@ -217,19 +217,25 @@ def page_of(source: Source, item: Item, document: Document, draft: Draft, publis
     if url is not None and not url.lower().startswith(("https://", "http://")):
         # It would become a link that Fin shows to customers.
         raise RenderError(f"{item.path}: its URL does not begin with https:// or http://")
-    cuts = [0, *(section.start for section in draft.sections), len(draft.html)]
-    pieces = [
-        finish(replace(draft, html=draft.html[start:end].strip()), url=url, index=published.index)
-        for start, end in pairwise(cuts)
-    ]
     page = Page(
         external_id=document.external_id,
         title=draft.title,
-        html=pieces[0].html,
+        html="",
         url=url,
         locale=document.locale or source.locale,
         availability=source.availability,
     )
+    return in_parts(page, draft, published.index)
+
+
+def in_parts(page: Page, draft: Draft, index: LinkIndex) -> Made:
+    """Put the text of a draft into a page, and into further ones like it where the draft is cut."""
+    url = page.url
+    cuts = [0, *(section.start for section in draft.sections), len(draft.html)]
+    pieces = [
+        finish(replace(draft, html=draft.html[start:end].strip()), url=url, index=index)
+        for start, end in pairwise(cuts)
+    ]
     parts = tuple(
         replace(
             page,
@@ -240,4 +246,5 @@ def page_of(source: Source, item: Item, document: Document, draft: Draft, publis
         )
         for section, piece in zip(draft.sections, pieces[1:], strict=True)
     )
-    return Made(page, tuple(sorted({link for piece in pieces for link in piece.links})), parts)
+    links = tuple(sorted({link for piece in pieces for link in piece.links}))
+    return Made(replace(page, html=pieces[0].html), links, parts)

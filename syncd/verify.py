@@ -163,7 +163,7 @@ async def _returned(
         for external_id, record in records.items()
         if record.absences
         and record.page_id is not None
-        and external_id in listing.items
+        and (record.part_of or external_id) in listing.items
         and external_id not in known
     ]
     if not back:

@@ -24,11 +24,15 @@ FIRST_WORDS = 20
 
 
 class Preview(NamedTuple):
-    """A page with what it was made of; the draft and not the page is compared with the document."""
+    """A page with what it was made of; the draft and not the page is compared with the document.
+
+    `parts`: what comes after the first part of a long page.
+    """
 
     page: Page
     document: Document
     draft: Draft
+    parts: tuple[Page, ...] = ()
 
 
 @click.command("preview")
@@ -69,15 +73,24 @@ def command(
             click.echo(f"warning: {one_line(warning)}", err=True)
     if as_json:
         told = {} if measured is None else {"coverage": _told(measured)}
-        print_json({"schema": SCHEMA, "page": asdict(page), "warnings": list(warnings), **told})
+        document = {"schema": SCHEMA, "page": asdict(page), "parts": [asdict(one) for one in preview.parts]}
+        print_json({**document, "warnings": list(warnings), **told})
     elif measured is not None:
         _print_coverage(page, measured)
     elif as_html:
-        click.echo(page.html)
+        for one in (page, *preview.parts):
+            if preview.parts:
+                click.echo(f"<!-- {one_line(one.external_id)} -->")
+            click.echo(one.html)
     else:
         from syncd.cli.reading import print_page
 
-        print_page(page)
+        for number, one in enumerate((page, *preview.parts), start=1):
+            if preview.parts:
+                size = f"{len(one.html.encode()):,} bytes"
+                place = f"part {number} of {len(preview.parts) + 1}"
+                click.secho(f"--- {place}: {one_line(one.external_id)} ({size})", dim=True)
+            print_page(one)
 
 
 def _measured(preview: Preview) -> Coverage:
@@ -156,7 +169,8 @@ def _of_source(config: Config, settings: SourceConfig, path: str) -> Preview | N
         urls={item.external_id: source.url_of(item, address_of(document, source.rules))},
         index=LinkIndex((one.external_id, one.path, source.url_of(one)) for one in items.values()),
     )
-    return Preview(page_of(source, item, document, draft, published).page, document, draft)
+    made = page_of(source, item, document, draft, published)
+    return Preview(made.page, document, draft, made.parts)
 
 
 def _below(root: object, base: Path, path: str) -> str | None:
@@ -168,12 +182,13 @@ def _below(root: object, base: Path, path: str) -> str | None:
 
 
 def _of_file(path: Path) -> Preview:
+    from syncd.changes import in_parts
     from syncd.connector import Context
     from syncd.library import Library
     from syncd.model import Page
     from syncd.registry import connector_type
     from syncd.render import Rules
-    from syncd.render.links import LinkIndex, finish
+    from syncd.render.links import LinkIndex
     from syncd.survey import list_items
 
     kind = connector_type("filesystem")
@@ -187,9 +202,9 @@ def _of_file(path: Path) -> Preview:
             raise ConfigError(f"{path} is not of a kind that syncd publishes: Markdown, HTML or plain text")
         document = Library(snapshot, listing).whole(item, rules)
     draft = asyncio.run(_render(document, rules))
-    html = finish(draft, url=None, index=LinkIndex(())).html
-    page = Page(external_id=document.external_id, title=draft.title, html=html)
-    return Preview(page, document, draft)
+    page = Page(external_id=document.external_id, title=draft.title, html="")
+    made = in_parts(page, draft, LinkIndex(()))
+    return Preview(made.page, document, draft, made.parts)
 
 
 async def _render(document: Document, rules: Rules) -> Draft:

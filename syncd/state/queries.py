@@ -73,6 +73,7 @@ class PageSummary:
 
     source: str
     external_id: str
+    part_of: str | None
     state: str
     title: str | None
     url: str | None
@@ -119,7 +120,8 @@ class SourceSummary:
     """How one source stands.
 
     Attributes:
-        live, quarantined, skipped, pending, deleting: pages in each state.
+        live, quarantined, skipped, pending, deleting: pages in each state; each part of a long page counts,
+            but for quarantine, and one that its page no longer has is to be deleted.
         missing: pages of any state that the last complete listing did not name.
         ambiguous: pages with a request whose answer was lost and not made up for.
         holds: what waits for a person, at most one for each question.
@@ -361,7 +363,11 @@ def _source_summaries(connection: Connection) -> list[SourceSummary]:
             func.count(records.c.ambiguous_at),
             func.min(records.c.absent_since),
         )
-        .where(records.c.state != RecordState.TOMBSTONE.value)
+        .where(
+            records.c.state != RecordState.TOMBSTONE.value,
+            # A page of which a part was refused is in quarantine as one.
+            or_(records.c.part_of.is_(None), records.c.state != RecordState.QUARANTINED.value),
+        )
         .group_by(records.c.source, records.c.state)
     )
     missing_since: dict[str, float] = {}
@@ -399,7 +405,9 @@ def _source_summaries(connection: Connection) -> list[SourceSummary]:
             quarantined=states.get(source, {}).get(RecordState.QUARANTINED, 0),
             skipped=states.get(source, {}).get(RecordState.SKIPPED, 0),
             pending=states.get(source, {}).get(RecordState.PENDING, 0),
-            deleting=states.get(source, {}).get(RecordState.DELETING, 0),
+            deleting=sum(
+                states.get(source, {}).get(state, 0) for state in (RecordState.DELETING, RecordState.SURPLUS)
+            ),
             missing=missing.get(source, 0),
             ambiguous=ambiguous.get(source, 0),
             holds=tuple(held.get(source, ())),

@@ -24,10 +24,12 @@ from syncd.journal import (
     Intent,
     Lease,
     Noted,
+    Opened,
     Returned,
     Sent,
     Skipped,
     Standing,
+    Surplus,
     Uncertain,
     Unchanged,
     Verified,
@@ -691,6 +693,29 @@ class StateStoreContract:
 
         known = self.record(store)
         assert (known.absences, known.absent_since, known.ambiguous_at) == (0, None, None)
+
+    def test_part_knows_its_page(self, store: StateStore) -> None:
+        """From the intent on, so that a run which was killed leaves no part without its page."""
+        self.post(store, Intent(external_id="a#b", content_hash="h1", part_of="a"))
+        assert self.record(store, "a#b").part_of == "a"
+
+        self.post(store, Intent(external_id="a#b", content_hash="h1"))
+        assert self.record(store, "a#b").part_of is None
+
+    def test_page_whose_parts_are_being_sent_is_looked_at_again(self, store: StateStore) -> None:
+        """Neither its version nor its document tells that it is as it was."""
+        self.post(store, sent("a", version="v1"), Opened(external_id="a"))
+
+        assert (self.record(store).version, self.record(store).state) == ("", "live")
+        assert store.source_hashes("s") == {}
+
+    def test_part_that_is_to_go_is_remembered(self, store: StateStore) -> None:
+        """Until it was deleted, or its page has it again."""
+        self.post(store, sent("a#b"), Surplus(external_id="a#b"))
+        assert self.record(store, "a#b").state == "surplus"
+
+        self.post(store, sent("a#b"))
+        assert self.record(store, "a#b").state == "live"
 
     def test_delete_is_remembered_before_it_is_sent(self, store: StateStore) -> None:
         """A delete that was intended is finished by the next run, whatever happens in between."""

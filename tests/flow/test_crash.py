@@ -45,6 +45,7 @@ class Start(NamedTuple):
     docs: Path
     state: Path
     changes: list[Any]
+    settings: dict[str, Any]
 
 
 def shown(running: Running) -> list[tuple[int, str, Shown]]:
@@ -109,7 +110,24 @@ def later(workplace: Workplace) -> None:
     change(workplace)
 
 
-@pytest.mark.parametrize("prepare", [first, later])
+def long(*names: str) -> str:
+    words = {name: f"{name.partition(' ')[0]} " * 120 for name in names}
+    return "# Guide\n\nWelcome.\n\n" + "".join(
+        f"## {name.rpartition(' ')[2]}\n\n{text}\n\n" for name, text in words.items()
+    )
+
+
+def parts(workplace: Workplace) -> None:
+    """Sections of a long page are edited, added, renamed and deleted; another one grows, and one shrinks."""
+    workplace.configure(rendering={"split_above": "1kB"})
+    text = {"grows.md": "# G\n\nShort.\n", "shrinks.md": long("1 One", "1 Two", "1 Three")}
+    workplace.write({"page-01.md": long("1 One", "1 Two", "1 Three", "1 Four"), **text})
+    assert workplace.process("sync").code == 0
+    text = {"grows.md": long("1 One", "1 Two"), "shrinks.md": "# S\n\nShort.\n"}
+    workplace.write({**CHANGED, "page-01.md": long("2 One", "2 Two", "1 Five", "2 Four"), **text})
+
+
+@pytest.mark.parametrize("prepare", [first, later, parts])
 def test_p07_killed_run_is_made_good_by_the_next(
     tmp_path: Path, prepare: Callable[[Workplace], None]
 ) -> None:
@@ -117,7 +135,8 @@ def test_p07_killed_run_is_made_good_by_the_next(
     with serving(Sandbox(tokens=[TOKEN])) as running:
         whole = place(tmp_path / "whole", running)
         prepare(whole)
-        start = Start(whole.docs, tmp_path / "state", list(running.workspace.changes()))
+        settings = {name: whole.settings[name] for name in ("rendering",) if name in whole.settings}
+        start = Start(whole.docs, tmp_path / "state", list(running.workspace.changes()), settings)
         if whole.state.exists():
             shutil.copy(whole.state, start.state)
         before = len(running.requests)
@@ -147,7 +166,7 @@ def _killed(
     with serving(Sandbox(tokens=[TOKEN])) as running:
         running.workspace.replay(start.changes)
         workplace = place(home, running)
-        workplace.configure(root=str(start.docs))
+        workplace.configure(root=str(start.docs), **start.settings)
         if start.state.exists():
             shutil.copy(start.state, workplace.state)
         seen = count(1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.model import Item, RecordState, Unlisted
-from syncd.plan import Listing, Plan, make_listing, make_plan, with_links
+from syncd.model import Item, Record, RecordState, Unlisted
+from syncd.plan import Listing, Plan, make_listing, make_plan, refuse_claimed, with_links
 from tests.builders import item, record, records
 
 
@@ -187,3 +187,65 @@ def test_listing_is_made_of_any_iterable_once() -> None:
 
     assert isinstance(listing.items["a.md"], Item)
     assert listing.unlisted == (Unlisted("b/", "denied"),)
+
+
+def part(name: str = "a.md#b", **values: object) -> Record:
+    return record(name, part_of="a.md", **values)  # type: ignore[arg-type]
+
+
+def test_parts_stand_with_their_page() -> None:
+    """No listing names a part, and none is missing while its page is there."""
+    plan = plan_of(make_listing([item("a.md")]), record("a.md"), part())
+
+    assert (plan.tasks, plan.unchanged, plan.missing, plan.surplus) == ((), 1, (), ())
+    assert plan.parts == {"a.md": (part(),)}
+
+
+def test_parts_fall_with_their_page_and_after_it() -> None:
+    """They are missing with it and count like pages; the page goes first."""
+    plan = plan_of(make_listing([item("c.md")]), part(), record("a.md"), removed={"a.md"})
+
+    assert [candidate.external_id for candidate in plan.missing] == ["a.md", "a.md#b"]
+    assert [candidate.external_id for candidate in plan.gone] == ["a.md", "a.md#b"]
+
+
+def test_part_in_a_scope_that_was_not_seen_is_kept() -> None:
+    """It is where its page is."""
+    row = record("x/a.md#b", part_of="x/a.md")
+
+    plan = plan_of(make_listing([item("c.md"), Unlisted("x/a.md", "unreadable")]), row)
+
+    assert (plan.missing, plan.unseen) == ((), 1)
+
+
+def test_part_that_is_not_as_it_was_sent_makes_its_page_a_task() -> None:
+    """Only with its page can it be made again."""
+    plan = plan_of(make_listing([item("a.md")]), record("a.md"), part(state=RecordState.PENDING))
+
+    assert (reasons(plan), plan.unchanged) == ({"a.md": "pending"}, 0)
+
+
+def test_part_that_its_page_no_longer_has_is_to_go() -> None:
+    """Its page said so when it was rendered, and is not looked at for it."""
+    plan = plan_of(make_listing([item("a.md")]), record("a.md"), part(state=RecordState.SURPLUS))
+
+    assert (plan.tasks, plan.missing) == ((), ())
+    assert [candidate.evidence for candidate in plan.surplus] == ["the page no longer has this part"]
+
+
+def test_item_with_the_id_of_a_part_is_refused() -> None:
+    """Two pages cannot have one id in Intercom, and the part was there before."""
+    listing = make_listing([item("a.md"), item("a.md#b")])
+    rows = (record("a.md"), part())
+
+    plan = plan_of(listing, *rows)
+    listing = refuse_claimed(listing, plan.claimed)
+    again = plan_of(listing, *rows)
+
+    assert "a part of the long page 'a.md' has it already" in listing.clashes["a.md#b"]
+    assert (again.tasks, again.missing, again.claimed) == ((), (), {})
+
+
+def test_item_takes_the_id_over_once_the_page_is_gone() -> None:
+    """The part went with its page."""
+    assert reasons(plan_of(make_listing([item("a.md#b", version="2")]), part())) == {"a.md#b": "changed"}
