@@ -21,7 +21,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,6 +131,7 @@ class Folder(Snapshot):
         self._descriptor = descriptor
         self._context = context
         self._selection = Selection(settings)
+        self._own = _below(root, context.own)
         self._opened = _node(os.fstat(descriptor))
         self._marked = None if settings.marker is None else _marked(root, descriptor, settings.marker)
 
@@ -222,7 +223,9 @@ class Folder(Snapshot):
                     elif not self._selection.never.match(path):
                         yield Unlisted(path + "/", self._selection.reason(path), skipped=True)
                 elif included(path):
-                    if excluded(path):
+                    if raw in self._own:
+                        yield Unlisted(path, "a file of syncd itself", skipped=True)
+                    elif excluded(path):
                         yield Unlisted(path, self._selection.reason(path), skipped=True)
                     elif (listed := _file(entry, path)) is not None:
                         yield listed
@@ -368,6 +371,15 @@ def _marked(root: Path, descriptor: int, marker: str) -> str:
             "Check that the right volume is mounted there, make the file, or correct 'marker'."
         ) from error
     return f"marker-{hashlib.sha256(says).hexdigest()[:32]}"
+
+
+def _below(root: Path, files: Sequence[Path]) -> frozenset[str]:
+    """The paths, relative to a root, of those files that lie below it."""
+    real = os.path.realpath(root)
+    paths = (os.path.relpath(os.path.realpath(file.parent), real) for file in files)
+    return frozenset(
+        os.path.normpath(os.path.join(path, file.name)) for path, file in zip(paths, files, strict=True)
+    )
 
 
 def _link_place(root: Path, target: os.stat_result) -> str | None:

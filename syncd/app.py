@@ -147,6 +147,7 @@ def make_source(
         source=settings.name,
         base=config.base,
         cache=cache_folder(config, settings.name),
+        own=config.own_files,
         max_document_bytes=settings.limits.max_source,
     )
     counted = intercom.transport()

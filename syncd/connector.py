@@ -42,12 +42,14 @@ class Context:
         source: the source's name, for messages.
         base: folder of the configuration file; relative paths in the settings start here.
         cache: a private folder for this source, made on demand; it may be deleted at any time.
+        own: files that belong to syncd (configuration, state, token): never items, wherever they lie.
         max_document_bytes: `read` refuses a longer document before it is in memory (`limits.max_source`).
     """
 
     source: str
     base: Path
     cache: Path
+    own: tuple[Path, ...] = ()
     max_document_bytes: int = 2_000_000
 
 

@@ -228,6 +228,8 @@ def _notices(listing: Listing, plan: Plan, tally: Tally) -> list[str]:
         notices.append(
             f"the listing broke off after {len(listing.items)} items: {listing.broken}; nothing is deleted"
         )
+    elif not (listing.items or listing.clashes or listing.unlisted):
+        notices.append("the source lists nothing: look at its place and its patterns")
     for unlisted in listing.unlisted:
         if not unlisted.skipped:
             where = unlisted.scope or "the source"

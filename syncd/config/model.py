@@ -494,6 +494,17 @@ class Config(Section):
         given = self.intercom.token.get_secret_value() if self.intercom.token is not None else None
         return GivenToken(given, self._token_problem, self._path, noticed)
 
+    @property
+    def own_files(self) -> tuple[Path, ...]:
+        """The files of syncd itself, with those that are kept beside the state; some may not exist."""
+        files = [self._path.absolute()]
+        if self.intercom.token_file is not None:
+            files.append(self.base / self.intercom.token_file.expanduser())
+        prefix, _, state = self.state_url.partition("sqlite:///")
+        if not prefix:
+            files += [Path(state + suffix) for suffix in ("", "-wal", "-shm", "-journal", ".lock")]
+        return tuple(files)
+
     def secrets(self) -> frozenset[str]:
         """Every secret value that is known now: what no log, message or page may show."""
         found = {secret for section in self._sections() for _, secret in secrets_in(section)}

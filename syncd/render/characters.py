@@ -21,7 +21,15 @@ _JOINERS = re.compile(
     "(?<=[\u0590-\u1cff\u200d\u2190-\u32ff\ua800-\uabff\ufe0f\U0001f000-\U0001ffff])[\u200c\u200d]"
 )
 _SELECTORS = re.compile("(?<=[0-9#*\u00a9\u00ae\u2000-\u32ff\U0001f000-\U0001ffff])[\ufe0e\ufe0f]")
+_DECEPTIVE = re.compile("[\U000e0000-\U000e007f\u202d\u202e]")
+# The flags of England, Scotland and Wales are spelt in tags.
+_FLAG = re.compile("\U0001f3f4[\U000e0061-\U000e007a]+\U000e007f")
 _ORDER_MARKS = "\u061c\u200e\u200f\u2066\u2067\u2068\u2069"
+
+
+def count_deceptive(text: str) -> int:
+    """How many characters are of the kinds that only hide text or turn it round: tags and overrides."""
+    return 0 if text.isascii() else len(_DECEPTIVE.findall(_FLAG.sub("", text)))
 
 
 def normalise(text: str) -> str:

@@ -49,10 +49,11 @@ class Heading(NamedTuple):
 
 
 class Canonical(NamedTuple):
-    """What one walk wrote."""
+    """What one walk wrote, and how many elements with a text it passed over, since no reader sees them."""
 
     pieces: list[str]
     headings: list[Heading]
+    hidden: int = 0
 
 
 def parse(html: str) -> Node | None:
@@ -79,7 +80,7 @@ def canonical(tree: Node, targets: Targets, rules: Rules) -> Canonical:
     writer = _Writer(targets, rules)
     for body in tree.iterchildren("body"):
         writer.group(body)
-    return Canonical(writer.out, writer.headings)
+    return Canonical(writer.out, writer.headings, writer.hidden)
 
 
 class _Writer:
@@ -92,6 +93,7 @@ class _Writer:
     def __init__(self, targets: Targets, rules: Rules) -> None:
         self.out: list[str] = []
         self.headings: list[Heading] = []
+        self.hidden = 0
         self._targets = targets
         self._rules = rules
         self._pending: list[str] = []
@@ -232,7 +234,9 @@ class _Writer:
         for child in node:
             tag = child.tag
             # A comment has a function for a tag.
-            if isinstance(tag, str) and tag not in UNSEEN and not (child.attrib and _is_hidden(child)):
+            if isinstance(tag, str) and child.attrib and _is_hidden(child):
+                self.hidden += bool(one_line(child.text_content()))
+            elif isinstance(tag, str) and tag not in UNSEEN:
                 if self._inline and tag in BLOCKS:
                     self._apart(child)
                 else:
@@ -407,7 +411,17 @@ def _is_hidden(node: Node) -> bool:
     if node.get("role", "").lower() == "navigation":
         return True
     style = node.get("style")
-    return style is not None and _HIDING_STYLE.search("".join(style.lower().split())) is not None
+    if style is None:
+        return False
+    style = "".join(style.lower().split())
+    return _HIDING_STYLE.search(style) is not None or _is_own_ground(style)
+
+
+def _is_own_ground(style: str) -> bool:
+    """Whether a style gives text the colour of its background."""
+    colours = {name: value for name, _, value in (rule.partition(":") for rule in style.split(";"))}
+    ground = colours.get("background-color", colours.get("background"))
+    return ground is not None and colours.get("color") == ground
 
 
 def _holds_blocks(node: Node) -> bool:

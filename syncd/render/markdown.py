@@ -10,6 +10,7 @@ from html import escape
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from mdit_py_plugins.deflist import deflist_plugin
@@ -21,6 +22,8 @@ from syncd.errors import RenderError
 from syncd.render import callouts, footnotes
 
 _INLINE_NESTING = 20
+# Of GitHub's automatic links.
+_PROTOCOLS = ("http", "https", "mailto", "xmpp")
 # Code of which a reader sees the picture.
 _DRAWN = {
     "math": "Formula",
@@ -53,6 +56,7 @@ def _parser(nesting_limit: int, indented_code: bool) -> MarkdownIt:
         parser.disable("code")
     parser.options["strikethrough_single_tilde"] = True
     parser.use(gfm_autolink_plugin)
+    _guard_protocols(parser)
     parser.use(footnote_plugin, move_to_end=False)
     parser.use(deflist_plugin)
     parser.use(dollarmath_plugin)
@@ -73,6 +77,19 @@ def _parser(nesting_limit: int, indented_code: bool) -> MarkdownIt:
     callouts.add_rules(parser)
     footnotes.add_rules(parser)
     return parser
+
+
+def _guard_protocols(parser: MarkdownIt) -> None:
+    # The plugin copies the rest of the text at each place where an address might begin, so that the time
+    # for a long line grows with its square.
+    name = "gfm_autolink_protocol"
+    (found,) = (rule.fn for rule in parser.inline.ruler.__rules__ if rule.name == name)
+
+    def guarded(state: StateInline, silent: bool) -> bool:
+        begins = state.src[state.pos] == ":" and state.pending[-6:].lower().endswith(_PROTOCOLS)
+        return begins and found(state, silent)
+
+    parser.inline.ruler.at(name, guarded)
 
 
 def _set_nesting(limit: int) -> Callable[[StateCore], None]:

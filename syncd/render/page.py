@@ -12,7 +12,7 @@ from syncd.errors import EmptyPage, PageError, PageWithheld, RenderError
 from syncd.model import Document, Draft, Section
 from syncd.render import dialects, front_matter
 from syncd.render.addresses import address_of
-from syncd.render.characters import normalise, one_line, shortened
+from syncd.render.characters import count_deceptive, normalise, one_line, shortened
 from syncd.render.coverage import LEAST, coverage
 from syncd.render.dialects.page import Page
 from syncd.render.findings import examine
@@ -62,6 +62,10 @@ def _draft(document: Document, rules: Rules) -> Draft:
     title = _title(document, matter, page, None if tree is None else document_title(tree), dialect)
     html = sanitize("".join(_without_title(page, title))).strip()
     source.warnings.extend(examine(title, html, document.external_id, rules))
+    if page.hidden:
+        source.warnings.append(f"{page.hidden} element(s) that no reader sees were left out with their text")
+    if deceptive := count_deceptive(document.body):
+        source.warnings.append(f"{deceptive} invisible character(s) that can hide text were left out")
     made = Draft(
         title=title,
         html=html,
@@ -165,4 +169,4 @@ def _without_title(page: Canonical, title: str) -> list[str]:
     if first is None or one_line(first.text).casefold() != title.casefold():
         return page.pieces
     rest = page.pieces[: first.position] + page.pieces[first.position + 1 :]
-    return rest if "".join(rest).strip() else page.pieces
+    return rest if _TAGS.sub("", "".join(rest)).strip() else page.pieces
