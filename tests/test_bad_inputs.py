@@ -25,7 +25,7 @@ def rows() -> dict[int, tuple[str, str]]:
 
 
 @cache
-def tests_in(file: str) -> frozenset[str]:
+def names_in(file: str) -> frozenset[str]:
     """The tests of one file, those of a class as Class::test_name."""
     names: set[str] = set()
     for node in ast.parse((TESTS / file).read_text(encoding="utf-8")).body:
@@ -55,7 +55,7 @@ def test_every_test_of_the_table_exists() -> None:
     missing = [
         f"B{number}: {file}::{name}"
         for number, file, name in named
-        if not (TESTS / file).is_file() or name not in tests_in(file)
+        if not (TESTS / file).is_file() or name not in names_in(file)
     ]
 
     assert missing == []

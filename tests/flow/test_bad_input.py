@@ -309,3 +309,12 @@ def test_unknown_command(workplace: Workplace) -> None:
 
     assert done.code == 2
     assert done.err.endswith("Error: No such command 'snyc'. Did you mean 'sync'?\n")
+
+
+@pytest.mark.parametrize("number", ["-3", "1.5", "many"])
+def test_approval_of_a_number_that_is_none(workplace: Workplace, number: str) -> None:
+    """B20: nothing is approved."""
+    done = workplace.process("approve", "handbook", "--deletes", number)
+
+    assert (done.code, done.out) == (2, "")
+    assert "Traceback" not in done.err

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from syncd.cli import cli
 from tests.conftest import MAIN, Workplace
 
 PAGES = {f"page-{number:03}.md": f"# Page {number}\n\nText {number}.\n" for number in range(60)}
@@ -169,3 +173,22 @@ def test_unforeseen_error_is_told_as_such(tmp_path: Path) -> None:
         "SYNCD_DEBUG=1 shows where it happened.\n",
     )
     assert "Traceback" in debug.stderr
+
+
+def test_no_option_takes_a_secret() -> None:
+    """B9: an argument list can be read by every user of the machine."""
+
+    def options(command: click.Command) -> Iterator[str]:
+        for parameter in command.params:
+            yield from parameter.opts
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                inner = command.get_command(context, name)
+                assert inner is not None
+                yield from options(inner)
+
+    named = set(options(cli))
+
+    assert "--json" in named
+    assert {name for name in named if re.search("token$|secret$|passw|credential|api-?key", name)} == set()
