@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from functools import cache
-from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     Column,
     Connection,
-    Insert,
-    Table,
     bindparam,
     delete,
     insert,
@@ -24,7 +20,6 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import sqlite
 
 from syncd.decision import NONE, Decision, Order, Orders, Question
 from syncd.errors import StateStoreError
@@ -35,6 +30,7 @@ from syncd.state.opening import open_database
 from syncd.state.rows import Row, asks, fold, storable
 from syncd.state.rulings import rule
 from syncd.state.sqlite import BUSY_TIMEOUT_S
+from syncd.state.statements import append, chunks, upsert
 from syncd.state.tables import (
     IN_DOUBT,
     aliases,
@@ -51,9 +47,6 @@ from syncd.state.tables import (
 )
 
 T = TypeVar("T")
-
-# Values in one IN list; SQLite takes 32,766 in a statement.
-_IN_LIST = 500
 
 _RECORDS = select(*(records.c[name] for name in Record._fields)).where(
     records.c.source == bindparam("of"), records.c.state != RecordState.TOMBSTONE.value
@@ -245,7 +238,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
         def work(connection: Connection) -> set[str]:
             found: set[str] = set()
-            for chunk in _chunks(wanted):
+            for chunk in chunks(wanted):
                 query = select(links.c.external_id).where(links.c.source == source, links.c.target.in_(chunk))
                 found.update(connection.scalars(query))
             return found
@@ -289,7 +282,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
         def work(connection: Connection) -> None:
             connection.execute(delete(marks).where(marks.c.source == source))
-            _append(connection, marks, rows)
+            append(connection, marks, rows)
 
         self._database.write(work)
 
@@ -299,7 +292,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         def work(connection: Connection) -> None:
             others = update(marks).where(marks.c.source == source, marks.c.alone).values(alone=False)
             connection.execute(others)
-            _upsert(connection, marks, [{"source": source, "external_id": external_id, "alone": True}])
+            upsert(connection, marks, [{"source": source, "external_id": external_id, "alone": True}])
 
         self._database.write(work)
 
@@ -333,7 +326,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
         def work(connection: Connection) -> None:
             connection.execute(delete(unlisted).where(unlisted.c.source == source))
-            _append(connection, unlisted, list(rows.values()))
+            append(connection, unlisted, list(rows.values()))
 
         self._database.write(work, source=source)
 
@@ -430,7 +423,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             decisions = _decisions(connection, source)
             if decisions != standing.decisions:
                 columns |= {"revision": None, "decisions": decisions}
-            _upsert(connection, sources, [{"source": source, **columns}])
+            upsert(connection, sources, [{"source": source, **columns}])
             stored = _holds(connection, source)
             for question in stored.keys() | left.keys():
                 hold, given = left.get(question), stored.get(question)
@@ -458,10 +451,8 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
                 _keep_hold(connection, source, ruling.hold.question, ruling.hold, approved_at=at)
             _keep_orders(connection, source, orders, ruling.orders)
             counted = {"source": source, "decisions": _decisions(connection, source) + 1, "revision": None}
-            _upsert(connection, sources, [counted])
-            _append(
-                connection, outcomes, [{"run": 0, "source": source, "at": at, **ruling.outcome._asdict()}]
-            )
+            upsert(connection, sources, [counted])
+            append(connection, outcomes, [{"run": 0, "source": source, "at": at, **ruling.outcome._asdict()}])
             return ruling.hold
 
         return self._database.write(work, source=source)
@@ -483,7 +474,7 @@ def _keep_hold(
         connection.execute(delete(holds).where(holds.c.source == source, holds.c.question == question.value))
     else:
         row = {"source": source, "question": question.value, **asdict(hold), **columns}
-        _upsert(connection, holds, [row])
+        upsert(connection, holds, [row])
 
 
 def _orders(connection: Connection, source: str) -> Orders:
@@ -500,13 +491,13 @@ def _keep_orders(connection: Connection, source: str, before: Orders, after: Ord
         if after.frozen is None:
             connection.execute(delete(freezes).where(freezes.c.source == source))
         else:
-            _upsert(connection, freezes, [{"source": source, **asdict(after.frozen)}])
+            upsert(connection, freezes, [{"source": source, **asdict(after.frozen)}])
     for external_id in before.taken_down.keys() - after.taken_down.keys():
         gone = (takedowns.c.source == source, takedowns.c.external_id == external_id)
         connection.execute(delete(takedowns).where(*gone))
     for external_id in after.taken_down.keys() - before.taken_down.keys():
         order = asdict(after.taken_down[external_id])
-        _upsert(connection, takedowns, [{"source": source, "external_id": external_id, **order}])
+        upsert(connection, takedowns, [{"source": source, "external_id": external_id, **order}])
 
 
 def _decisions(connection: Connection, source: str) -> int:
@@ -519,10 +510,10 @@ def _post(
 ) -> frozenset[str]:
     named = {storable(entry.external_id) for entry in entries}
     before: dict[str, Row] = {}
-    for chunk in _chunks(named):
+    for chunk in chunks(named):
         found = connection.execute(_ROWS, {"of": source, "named": chunk})
         before.update((row[0], Row._make(row)) for row in found)
-    for chunk in _chunks(named):
+    for chunk in chunks(named):
         connection.execute(_NO_MARKS, {"of": source, "named": chunk})
     orders, approved_until = NONE, None
     if asks(entries):
@@ -531,13 +522,13 @@ def _post(
         approved_until = held.approved_until if held is not None else None
     changes = fold(before, entries, at=at, orders=orders, approved_until=approved_until)
     written = [{"source": source, **row._asdict(), "epoch": epoch} for row in changes.rows.values()]
-    _upsert(connection, records, written)
-    for chunk in _chunks(changes.dropped):
+    upsert(connection, records, written)
+    for chunk in chunks(changes.dropped):
         connection.execute(_NO_ROWS, {"of": source, "named": chunk})
     for table, told in ((links, changes.links), (aliases, changes.aliases)):
-        for chunk in _chunks(told):
+        for chunk in chunks(told):
             connection.execute(delete(table).where(table.c.source == source, table.c.external_id.in_(chunk)))
-    _append(
+    append(
         connection,
         aliases,
         [
@@ -546,7 +537,7 @@ def _post(
             for alias in names
         ],
     )
-    _append(
+    append(
         connection,
         links,
         [
@@ -555,7 +546,7 @@ def _post(
             for target, url in targets.items()
         ],
     )
-    _append(
+    append(
         connection,
         outcomes,
         [{"run": run, "source": source, "at": at, **outcome._asdict()} for outcome in changes.outcomes],
@@ -563,40 +554,7 @@ def _post(
     return frozenset(changes.refused)
 
 
-def _append(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
-
-
-def _upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows, all with the same columns, or set those columns where the primary key exists."""
-    if rows:
-        connection.execute(_upserting(table, tuple(rows[0]), connection.dialect.name), rows)
-
-
-@cache
-def _upserting(table: Table, columns: tuple[str, ...], dialect: str) -> Insert:
-    if dialect == "postgresql":
-        # Loading it takes as long as a run over an unchanged source of some thousand pages.
-        from sqlalchemy.dialects import postgresql
-
-        statement: Any = postgresql.insert(table)
-    else:
-        statement = sqlite.insert(table)
-    key = [column.name for column in table.primary_key]
-    changed = {name: statement.excluded[name] for name in columns if name not in key}
-    upserting: Insert = statement.on_conflict_do_update(index_elements=key, set_=changed)
-    return upserting
-
-
 def _approval(hold: Hold | None) -> tuple[object, ...] | None:
     if hold is None or hold.approved is None:
         return None
     return hold.approved, hold.approved_until, hold.approved_by
-
-
-def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
-    """Cut into lists short enough for an IN."""
-    rest = iter(values)
-    while chunk := list(islice(rest, _IN_LIST)):
-        yield chunk
