@@ -48,6 +48,7 @@ _MARKS: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("", re.compile(r"^[ \t]*(?:!!!|\?\?\?\+?)[ \t]+[\w -]*", re.MULTILINE), " "),
     (":::", re.compile(r"^[ \t>]*:{3,}(?:\{[^}]*\}|[ \t]*[\w-]*)", re.MULTILINE), " "),
     (":", re.compile(r"^[ \t>]*:[\w-]+:(?:[ \t].*)?$", re.MULTILINE), " "),
+    ("^", re.compile(r"(?<!\S)\^[\w-]+[ \t]*$", re.MULTILINE), " "),
     ("[!", re.compile(r"\[!\w+\]"), " "),
     ("{", re.compile(r"\{[ \t]*[:#.][^{}\n]*\}|\{[ \t]*[\w-]+=[^{}\n]*\}"), " "),
     ("*[", re.compile(r"^[ \t>]*\*\[[^\]\n]+\]:.*$", re.MULTILINE), " "),

@@ -13,6 +13,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
+from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.deflist import deflist_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.footnote import footnote_plugin
@@ -59,6 +60,7 @@ def _parser(nesting_limit: int, indented_code: bool) -> MarkdownIt:
     _guard_protocols(parser)
     parser.use(footnote_plugin, move_to_end=False)
     parser.use(deflist_plugin)
+    parser.use(amsmath_plugin)
     parser.use(dollarmath_plugin)
     # A dollar within a line is a price or a variable far more often than a formula.
     parser.disable("math_inline")
@@ -72,6 +74,7 @@ def _parser(nesting_limit: int, indented_code: bool) -> MarkdownIt:
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
     parser.add_render_rule("fence", _render_fence)
     parser.add_render_rule("code_block", _render_fence)
+    parser.add_render_rule("amsmath", _render_formula)
     parser.add_render_rule("math_block", _render_formula)
     parser.add_render_rule("math_block_label", _render_formula)
     callouts.add_rules(parser)

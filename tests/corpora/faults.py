@@ -83,11 +83,12 @@ KNOWN: dict[tuple[str, str, str], str] = {
         "myst-docs",
         "syntax/optional.md",
         "prose in code",
-    ): "It is code, indented in a definition; the measure does not look that far.",
+    ): "It is code, indented in a definition, and formulas; the measure does not look that far.",
+    ("myst-docs", "syntax/math.md", "prose in code"): "Formulas of LaTeX, which stay as they are written.",
     ("myst-docs", "syntax/organising_content.md", "prose in code"): _RST,
     (
         "myst-docs",
         "syntax/roles-and-directives.md",
         "prose in code",
-    ): "One is reStructuredText. In the other, an example of a directive that is not read is read: a gap.",
+    ): "One is reStructuredText. The other is an example in indented code; the measure reads it.",
 }

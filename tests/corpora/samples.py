@@ -1,4 +1,4 @@
-"""The samples, each configured as an operator of its real site would do it."""
+"""The samples, each configured as an operator of its real site would do it, but never split into parts."""
 
 from __future__ import annotations
 
@@ -40,13 +40,17 @@ def _git(name: str, root: str, page_url: str, dialect: str) -> Sample:
     return Sample(
         name=name,
         file=f"git/{name}.bundle",
-        settings={**settings, "rendering": {"dialect": dialect}},
+        settings={**settings, "rendering": {"dialect": dialect, "split_above": "off"}},
         root=root,
     )
 
 
 def _confluence(kind: str, name: str, *hosts: str) -> Sample:
-    settings = {"connector": "confluence_export", "site_url": "https://wiki.example.com"}
+    settings = {
+        "connector": "confluence_export",
+        "site_url": "https://wiki.example.com",
+        "rendering": {"split_above": "off"},
+    }
     return Sample(
         name=name,
         file=f"confluence-{kind}/{name}.zip",

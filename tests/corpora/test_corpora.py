@@ -77,7 +77,8 @@ def test_measure_finds_out_a_plain_renderer(tmp_path: Path) -> None:
     """Of plain CommonMark, most words arrive; what else is wrong with it has to show."""
     (sample,) = (one for one in GIT if one.name == "mkdocs-material-docs")
     present(sample)
-    plain = replace(sample, settings={**sample.settings, "rendering": {"dialect": "none"}})
+    rendering = {**sample.settings["rendering"], "dialect": "none"}
+    plain = replace(sample, settings={**sample.settings, "rendering": rendering})
 
     corpus = measure(plain, tmp_path)
 

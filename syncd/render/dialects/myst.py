@@ -19,6 +19,7 @@ from syncd.render.dialects.blocks import (
 from syncd.render.dialects.page import Page
 
 _DIRECTIVE = re.compile(r"(`{3,}|~{3,}|:{3,})\{([\w:.+-]+)\}[ \t]*(.*?)[ \t]*$")
+_HOLDER = re.compile(r"[ \t]*(?:[-*+:]|\d+[.)]|\[\^[^\]]+\]:)(?:[ \t]|$)")
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})[^`]*$")
 _FIELD = re.compile(r"([ \t]*):([A-Za-z][\w ,.-]*):(?:[ \t]+(.*)|$)")
 # A colon alone goes on with the value of the option before.
@@ -133,7 +134,10 @@ def put_in(text: str, page: Page) -> str:
         fence = _FENCE.match(line)
         name = directive[2].lower() if directive is not None else ""
         end = index
-        if directive is not None and name in _INCLUDED:
+        if directive is not None and _is_indented_code(lines, index):
+            end = _indented_end(lines, index)
+            out += lines[index : end + 1]
+        elif directive is not None and name in _INCLUDED:
             end = _end(lines, index + 1, directive[1], len(prefix))
             read = _read(name, directive[3], lines[index + 1 : end])
             out += [prefix + each if each else "" for each in _file(read, page)]
@@ -277,7 +281,10 @@ def _expanded(lines: list[str], page: Page) -> list[str]:
         prefix = prefix_of(line)
         directive = _DIRECTIVE.match(line, len(prefix))
         fence = _FENCE.match(line)
-        if directive is not None:
+        if directive is not None and _is_indented_code(lines, index):
+            end = _indented_end(lines, index)
+            out += lines[index : end + 1]
+        elif directive is not None:
             end = _end(lines, index + 1, directive[1], len(prefix))
             body = lines[index + 1 : end]
             out += _shown(prefix, _read(directive[2].lower(), directive[3], body), page)
@@ -292,6 +299,33 @@ def _expanded(lines: list[str], page: Page) -> list[str]:
             )
         index = end + 1
     return out
+
+
+def _is_indented_code(lines: list[str], index: int) -> bool:
+    """Whether a line stands four blanks deep after a gap, and in no list, definition or footnote."""
+    if not lines[index].startswith("    ") or index == 0 or lines[index - 1].strip():
+        return False
+    width = _width(lines[index])
+    for line in reversed(lines[:index]):
+        if line.strip() and _width(line) < width:
+            if _HOLDER.match(line):
+                return False
+            if not line[0].isspace():
+                return True
+            width = _width(line)
+    return True
+
+
+def _indented_end(lines: list[str], index: int) -> int:
+    end = index
+    while index < len(lines) and (not lines[index].strip() or lines[index].startswith("    ")):
+        end = index if lines[index].strip() else end
+        index += 1
+    return end
+
+
+def _width(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _end(lines: list[str], index: int, fence: str, width: int) -> int:

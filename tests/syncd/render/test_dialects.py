@@ -418,3 +418,22 @@ def test_plain_markdown_is_the_same_in_every_dialect(name: str) -> None:
 def test_marks_that_never_close_end(name: str, atom: str) -> None:
     """No expression may take a time that grows with the square of what it searches."""
     assert isinstance(dialects.prepare(name, atom * 3_000, Page("a.md")), str)
+
+
+def test_myst_leaves_a_directive_in_indented_code() -> None:
+    """Four blanks after a gap make code, but for what a list item or a definition holds."""
+    body = "Text:\n\n    ```{note}\n    a\n    ```\n\n- item\n\n    ```{tip}\n    b\n    ```\n"
+
+    html = rendered("myst", body).html
+
+    assert "<pre><code>```{note}\na\n```</code></pre>" in html
+    assert "<blockquote>\n<p><strong>Tip</strong></p>\n<p>b</p>" in html
+
+
+def test_environment_of_latex_is_a_formula() -> None:
+    """Its backslashes are its own."""
+    html = rendered("myst", "a\n\n\\begin{equation}\na \\\\ b\n\\end{equation}\n").html
+
+    assert (
+        '<pre><code class="language-math">\\begin{equation}\na \\\\ b\n\\end{equation}</code></pre>' in html
+    )
