@@ -123,7 +123,7 @@ async def _attempt(source: Source, run: Run) -> Attempt:
     standing = await run.keep(run.store.standing, source.name)
     return Attempt(
         name=source.name,
-        restored=standing.completed_at is not None and standing.verified_at is None,
+        restored=bool(standing.listed) and standing.verified_at is None,
         keeps_drift=source.drift == "keep",
         began_s=run.clock.monotonic(),
         standing=standing,

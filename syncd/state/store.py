@@ -55,9 +55,11 @@ _RECORDS = select(*(records.c[name] for name in Record._fields)).where(
 _ROWS = select(*(records.c[name] for name in Row._fields)).where(
     records.c.source == bindparam("of"), records.c.external_id.in_(bindparam("named", expanding=True))
 )
-_DOUBTS = select(*(records.c[name] for name in (*Doubt._fields[:4], "ambiguous_at", "updated"))).where(
-    records.c.source == bindparam("of"), text(f"({IN_DOUBT})")
-)
+# Compared with the bare column, SQLite would walk through all rows of the source by the primary key, since it
+# cannot know how few rows the partial index holds.
+DOUBTS = select(
+    *(records.c[name] for name in (*Doubt._fields[:4], "ambiguous_at", "updated")),
+).where(records.c.source.concat("") == bindparam("of"), text(f"({IN_DOUBT})"))
 _NO_LINKS = delete(links).where(
     links.c.source == bindparam("of"), links.c.external_id.in_(bindparam("named", expanding=True))
 )
@@ -194,7 +196,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
     def doubts(self, source: str) -> list[Doubt]:
         """Rows of which it is not sure what Intercom shows, and tombstones."""
-        found = self._ask(lambda connection: connection.execute(_DOUBTS, {"of": source}).all())
+        found = self._ask(lambda connection: connection.execute(DOUBTS, {"of": source}).all())
         return [
             Doubt(name, state, page_id, digest, updated if since is None else since, since is not None)
             for name, state, page_id, digest, since, updated in found

@@ -150,6 +150,7 @@ def test_p20_restored_backup_deletes_nothing_before_it_was_compared(workplace: W
     met = workplace.exchanges()
     assert "/ai/external_pages" in [one.request.path for one in met if one.request.method == "GET"]
     assert done["deleted"] == 0
+    assert done["notices"][0].startswith("the state is older than the last run: all pages were compared")
     assert workplace.pages()["page-0004.md"].html == "<p>Text 4.</p>"
     assert "page-0003.md" in workplace.pages()
     assert workplace.sync()["deleted"] == 1

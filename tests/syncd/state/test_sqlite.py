@@ -16,11 +16,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
+from sqlalchemy import Connection, event
 
 from syncd.errors import StateStoreError
 from syncd.state.health import examine
 from syncd.state.migrate import History, history
-from syncd.state.store import SqlStateStore
+from syncd.state.store import DOUBTS, SqlStateStore
 from syncd.testing.state import intent, sent
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -519,3 +520,17 @@ def test_full_disk_keeps_what_was_written(small_disk: Path) -> None:
     assert examine(url(path)).damage == ()
     with SqlStateStore(url(path)) as store:
         assert len(store.records("s")) == 50 * kept + 1
+
+
+def test_doubts_are_found_without_walking_through_the_rows(tmp_path: Path) -> None:
+    """Every run asks for them, and there are hardly ever any."""
+    path = tmp_path / "syncd.db"
+    statements: list[str] = []
+    with SqlStateStore(url(path)) as store:
+
+        def explained(connection: Connection) -> str:
+            event.listen(connection, "before_cursor_execute", lambda *met: statements.append(met[2]))
+            connection.execute(DOUBTS, {"of": "s"})
+            return str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statements[-1]}", ("", "s")).all())
+
+        assert "records_in_doubt" in store.read(explained)
