@@ -29,7 +29,7 @@ def test_removed_page_goes_after_two_listings(workplace: Workplace) -> None:
     assert "page-007.md" not in workplace.pages()
 
 
-def test_page_that_comes_back_starts_anew(workplace: Workplace) -> None:
+def test_f29_page_that_comes_back_starts_anew(workplace: Workplace) -> None:
     """One bad observation between two good ones deletes nothing and sends nothing."""
     workplace.write(some(3))
     workplace.sync()
@@ -198,7 +198,7 @@ def test_approved_empty_source_still_waits_its_time(workplace: Workplace) -> Non
     assert len(workplace.pages()) == 3
 
 
-def test_mass_deletion_waits_for_a_person(workplace: Workplace) -> None:
+def test_f26_mass_deletion_waits_for_a_person(workplace: Workplace) -> None:
     """30 of 100 pages are held, loudly, until an approval that covers what is missing then."""
     workplace.write(some(100))
     workplace.sync()
@@ -263,7 +263,7 @@ def test_approval_is_good_for_one_set(workplace: Workplace) -> None:
     assert workplace.writes() == []
 
 
-def test_changed_filter_is_no_deletion(workplace: Workplace) -> None:
+def test_f25_changed_filter_is_no_deletion(workplace: Workplace) -> None:
     """What an exclude leaves out is out of scope, and waits for a person however few it is."""
     workplace.write(some(20))
     workplace.sync()

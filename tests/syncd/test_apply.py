@@ -378,7 +378,7 @@ async def test_page_that_was_taken_down_meanwhile_is_not_sent(bench: Bench) -> N
     assert (bench.applier.tally.created, bench.applier.tally.refused) == (1, 1)
 
 
-async def test_page_that_came_back_is_not_deleted(bench: Bench) -> None:
+async def test_f53_page_that_came_back_is_not_deleted(bench: Bench) -> None:
     """The row is read again in the transaction of the intent, right before the request."""
     receipt = await bench.target.upsert(page(), create=True)
     await bench.applier.apply(upsert())

@@ -173,7 +173,7 @@ def some(count: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("seen", range(9))
-async def test_broken_listing_deletes_nothing(bench: Bench, seen: int) -> None:
+async def test_p02_broken_listing_deletes_nothing(bench: Bench, seen: int) -> None:
     """What it did not name is unknown, however often that happens; what it named is synced."""
     bench.world.files = some(9)
     await bench.sync()
