@@ -178,8 +178,8 @@ class Applier:
                     self._failed(change.task, item.version, change.error, change.url, change.aliases),
                     links=change.links,
                 )
-                await self._park(failed, change.error, unsure=_unsure(change.task.record))
                 self._note(change.task, change.error)
+                await self._park(failed, change.error, unsure=_unsure(change.task.record))
         self._on_done(item.external_id)
 
     async def _send_parts(self, change: Upsert | Same) -> bool:
@@ -224,7 +224,6 @@ class Applier:
         try:
             if await self._send(change, change):
                 note_leaving(self.leaving, change)
-                self._note(change.task)
         except PageError as error:
             await self._refused(change, error, url=change.page.url)
 
@@ -257,6 +256,8 @@ class Applier:
                 await self._journal.write(Uncertain(external_id=page.external_id, error=str(error)))
                 self.tally.failure(page.external_id, error)
                 return False
+        if one is change:
+            self._note(change.task)
         # Counted before: an entry that waits is committed even if this task is given up.
         if one is change or one.action is not Action.ADOPT:
             self.tally.sent(one.action)
@@ -375,8 +376,8 @@ class Applier:
 
     async def _refused(self, change: Upsert | Same, error: PageError, *, url: str | None) -> None:
         failed = self._failed(change.task, change.version, error, url, change.aliases)
-        await self._park(failed, error, unsure=_unsure(change.task.record))
         self._note(change.task, error)
+        await self._park(failed, error, unsure=_unsure(change.task.record))
 
     async def _park(self, failed: Failed, error: PageError, *, unsure: bool = False) -> None:
         if unsure:
