@@ -49,7 +49,7 @@ def effective(loaded: Loaded) -> Iterator[Setting]:
     """Yield every setting, in the order of the documentation; lists of plain values are one setting."""
     config = loaded.config
     dump = config.model_dump(mode="json")
-    for section in ("intercom", "state", "defaults"):
+    for section in (name for name in type(config).model_fields if name != "sources"):
         yield from _leaves(dump[section], (section,), (section,), loaded.tree)
     for index, source in enumerate(config.sources):
         path: Steps = ("sources", index)

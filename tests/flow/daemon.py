@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
 import signal
 import socket
 import subprocess
@@ -35,8 +36,7 @@ class Daemon:
             "token": "${SYNCD_TEST_CONTROL}",
             "webhooks": {name: {"secret": "${SYNCD_TEST_HOOK}"} for name in ("github", "signed")},
         } | service
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = _free_port()
         self._changed = threading.Condition()
         self.environment = {"SYNCD_TEST_CONTROL": TOKEN, "SYNCD_TEST_HOOK": SECRET}
         self.configure()
@@ -121,3 +121,14 @@ class Daemon:
             with self._changed:
                 self.events.append(json.loads(line))
                 self._changed.notify_all()
+
+
+def _free_port() -> int:
+    """A port that is free, and is not one of those that the system gives to connections on their way out."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue

@@ -37,3 +37,12 @@ def test_value_of_the_defaults_has_their_line(read: Read) -> None:
     found = settings(read("defaults: { locale: en }\n" + SOURCE % ("mail", "host: h")))
     assert found["sources[0].locale"].origin == "line 1"
     assert found["sources[0].schedule"].origin == "default"
+
+
+def test_secrets_of_the_service_are_hidden(read: Read) -> None:
+    """All that the file may hold is shown, and none of its secrets."""
+    text = 'service: { webhooks: { github: { secret: "${P}" } } }\n' + SOURCE % ("mail", "host: h")
+    found = settings(read(text, P="canary-secret-0123456789"))
+    assert found["service.webhooks.github.secret"].value == "***"
+    assert found["service.listen"].value == "127.0.0.1:8321"
+    assert "canary" not in repr(found)
