@@ -168,15 +168,18 @@ class Service:
     async def configure(self, config: Config) -> None:
         """Take over another configuration; runs that are under way go on."""
         before, self.config = self.config, config
-        await self._engine.configure(config)
-        self._queue.limit = config.service.concurrency
-        known = await self.summaries()
         wanted = {source.name: source for source in self.sources}
         former = {source.name: source for source in before.sources if source.enabled}
+        # At once, before anything else can happen: what left the configuration can run no more.
         for name in former.keys() - wanted.keys():
             self._timetable.drop(name)
             self._queue.drop(name)
             self._paused.pop(name, None)
+        for name in self._queue.waiting.keys() - {source.name for source in config.sources}:
+            self._queue.drop(name)
+        self._queue.limit = config.service.concurrency
+        await self._engine.configure(config)
+        known = await self.summaries()
         for name, settings in wanted.items():
             same = name in former and _when(former[name]) == _when(settings)
             if not same:
@@ -195,15 +198,16 @@ class Service:
 
     def _dispatch(self) -> None:
         while not self.stopping.is_set() and (want := self._queue.take()) is not None:
-            task = asyncio.create_task(self._carry_out(want))
+            # As it is configured now, whatever is taken over before the task begins.
+            task = asyncio.create_task(self._carry_out(want, self.config.source(want.source)))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _carry_out(self, want: Want) -> None:
+    async def _carry_out(self, want: Want, settings: SourceConfig) -> None:
         began = want.began = self.clock.now()
         try:
             with bound(source=want.source):
-                outcome = await self._outcome(want)
+                outcome = await self._outcome(want, settings)
         finally:
             self._queue.ended(want)
         if not want.outcome.done():
@@ -220,9 +224,8 @@ class Service:
             except Exception:
                 log.exception("listener_broke", source=ended.want.source)
 
-    async def _outcome(self, want: Want) -> Outcome:
+    async def _outcome(self, want: Want, settings: SourceConfig) -> Outcome:
         try:
-            settings = self.config.source(want.source)
             return await self._engine.sync(
                 settings,
                 full=want.full,

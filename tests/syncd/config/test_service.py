@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from syncd.config.load import Loaded
 from syncd.config.schedule import parse_quiet_hours
 from syncd.config.service import Secret, ServiceConfig
 from syncd.errors import ConfigError
+
+Read = Callable[..., Loaded]
 
 LONG = "0123456789abcdef"
 
@@ -97,3 +101,16 @@ def test_quiet_hours_that_are_none(value: object) -> None:
     """Hours of two digits, and not all day."""
     with pytest.raises(ValueError, match="must"):
         parse_quiet_hours(value)
+
+
+@pytest.mark.parametrize(
+    "service", ["token: written-out-in-the-file", "webhooks: { github: { secret: written-out-in-the-file } }"]
+)
+def test_secret_in_the_file_is_refused(read: Read, service: str) -> None:
+    """A configuration gets copied and committed."""
+    source = "sources: [{ name: a, connector: mail, host: h, import_source: { id: 1 } }]"
+
+    with pytest.raises(ConfigError, match="a secret must not stand in this file") as caught:
+        read(f"service: {{ {service} }}\n{source}")
+
+    assert "written-out" not in str(caught.value)
