@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, GetPydanticSchema, PlainSerializer
 from pydantic_core import core_schema
@@ -197,6 +196,11 @@ QuietSetting = Annotated[
 
 
 def _check_zone(name: str) -> str:
+    if name == "UTC":
+        return name
+    # Loaded for other zones only, since every command reads the configuration.
+    from zoneinfo import ZoneInfo
+
     try:
         ZoneInfo(name)
     except (ValueError, OSError) as error:

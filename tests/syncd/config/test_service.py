@@ -114,3 +114,12 @@ def test_secret_in_the_file_is_refused(read: Read, service: str) -> None:
         read(f"service: {{ {service} }}\n{source}")
 
     assert "written-out" not in str(caught.value)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Atlantis", "", "../etc/passwd", "CET+1"])
+def test_time_zone_that_is_none(read: Read, zone: str) -> None:
+    """It is told when the configuration is read, and not in the night when it counts."""
+    source = f'{{ name: a, connector: mail, host: h, timezone: "{zone}", import_source: {{ id: 1 }} }}'
+
+    with pytest.raises(ConfigError, match="is no time zone that this machine knows"):
+        read(f"sources: [{source}]")
