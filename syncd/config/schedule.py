@@ -203,7 +203,7 @@ def _check_zone(name: str) -> str:
 
     try:
         ZoneInfo(name)
-    except (ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError) as error:
         raise ValueError("is no time zone that this machine knows; such as UTC or Europe/Berlin") from error
     return name
 
