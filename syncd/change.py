@@ -97,18 +97,15 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Same:
-    """A page that came out as it was acknowledged, though maybe not all of its parts.
-
-    `links`, `text_chars` and `warnings` are None if it did not have to be rendered.
-    """
+    """A page that came out as it was acknowledged, though maybe not all of its parts."""
 
     task: Task
     version: str
     source_hash: str
-    links: tuple[tuple[str, str | None], ...] | None
-    text_chars: int | None = None
+    links: tuple[tuple[str, str | None], ...]
+    text_chars: int = 0
     aliases: tuple[str, ...] | None = None
-    warnings: tuple[str, ...] | None = None
+    warnings: tuple[str, ...] = ()
     parts: Parts = field(default_factory=Parts)
 
 
@@ -220,7 +217,7 @@ class Tally:
         if isinstance(change, Upsert | Same):
             self.warned += bool(change.warnings)
             self.unlinked += sum(
-                url is None and not target.startswith(INCLUDED) for target, url in change.links or ()
+                url is None and not target.startswith(INCLUDED) for target, url in change.links
             )
 
     def sent(self, action: Action) -> None:

@@ -19,7 +19,7 @@ from syncd.errors import PageError, RenderError
 from syncd.library import remembered
 from syncd.linking import Published
 from syncd.model import Action, Document, Draft, Item, Page, Record, RecordState, RemotePage
-from syncd.plan import Task, is_open
+from syncd.plan import Task
 from syncd.render.links import LinkIndex, finish, with_fragment
 from syncd.survey import Run, Source, Survey
 
@@ -85,11 +85,6 @@ async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Chang
         document = await run.crawl(survey.library.whole, task.item, survey.rules)
         included = remembered(document) or None
         source_digest = source_hash(document, published.urls.get(external_id))
-        made_of_it = included is None and _is_made_of_it(source, task, published, source_digest)
-        if made_of_it and not any(map(is_open, known)):
-            return Same(
-                task=task, version=document.version, source_hash=source_digest, links=None, aliases=aliases
-            )
         draft = await run.renderer.render(document, survey.rules)
         made = page_of(source, task.item, document, draft, published)
         _check_ids(made, survey)
@@ -178,22 +173,6 @@ def _check_ids(made: Made, survey: Survey) -> None:
                 f"it is too long for one page, and a part of it would be {name!r}, which is another page. "
                 "Rename the heading or that page, or set 'rendering.split_above'."
             )
-
-
-def _is_made_of_it(source: Source, task: Task, published: Published, source_digest: str) -> bool:
-    """Whether the page that was acknowledged was made of this very document, under these rules and links.
-
-    Then it comes out the same, as after a fresh clone, where every file is new and nothing is.
-    """
-    record = task.record
-    return (
-        task.reason == "changed"
-        and record is not None
-        and record.state == RecordState.LIVE
-        and record.rules == source.rules_key
-        and record.external_id not in published.linking
-        and published.documents.get(record.external_id) == source_digest
-    )
 
 
 class Made(NamedTuple):

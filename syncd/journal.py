@@ -87,20 +87,28 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unchanged:
-    """It came out as acknowledged, or was made of the same document: only what is new of it is noted.
+    """It came out as acknowledged: only what is new of it is noted.
 
     Attributes:
-        links, aliases, text_chars, warnings: None keeps what is known.
+        aliases: None keeps what is known.
     """
 
     external_id: str
     version: str
     source_hash: str
     rules: str
-    links: tuple[tuple[str, str | None], ...] | None
+    links: tuple[tuple[str, str | None], ...]
     aliases: tuple[str, ...] | None = None
-    text_chars: int | None = None
-    warnings: tuple[str, ...] | None = None
+    text_chars: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """Its document is the one that its page was made of, under another version."""
+
+    external_id: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +268,7 @@ Entry = (
     | Opened
     | Sent
     | Unchanged
+    | Touched
     | Failed
     | Skipped
     | Uncertain

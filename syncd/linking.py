@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from syncd.connector import Snapshot
+from syncd.digest import source_hash
 from syncd.errors import ItemError
 from syncd.library import Library
 from syncd.model import Document, Item, Record
@@ -36,14 +37,12 @@ class Published:
         aliases: of the pages whose documents were read ahead, by external_id.
         index: resolves the links to all of them.
         linking: external ids of pages with a link that leads elsewhere than when they were sent.
-        documents: hashes of the documents that the pages were last made of, by external_id.
     """
 
     urls: Mapping[str, str | None] = field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     index: LinkIndex = field(default_factory=lambda: LinkIndex(()))
     linking: frozenset[str] = frozenset()
-    documents: Mapping[str, str] = field(default_factory=dict)
 
 
 def tells_address(item: Item) -> bool:
@@ -51,27 +50,53 @@ def tells_address(item: Item) -> bool:
     return item.url is None and item.path.lower().endswith(_WITH_FRONT_MATTER)
 
 
-def read_addresses(
-    snapshot: Snapshot, items: Sequence[Item], rules: Rules, library: Library
-) -> dict[str, Address]:
-    """Read where documents say that they are published. Blocking. One that cannot be read tells nothing.
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What reading ahead told, by external_id.
 
-    What they include is fetched on the way, in one go for all of them.
+    Attributes:
+        addresses: where documents say that they are published.
+        same: versions of the documents that are as they were when their pages were made, and would come
+            out the same again: as after a fresh clone, where every file is new and nothing is.
+    """
+
+    addresses: dict[str, Address] = field(default_factory=dict)
+    same: dict[str, str] = field(default_factory=dict)
+
+
+def read_ahead(
+    snapshot: Snapshot,
+    items: Sequence[Item],
+    rules: Rules,
+    library: Library,
+    made_of: Mapping[str, tuple[str, str | None]],
+    ahead: Ahead,
+) -> None:
+    """Read documents for what has to be known of all of them first. Blocking.
+
+    One that cannot be read tells nothing. What they include is fetched on the way, in one go for all of them.
+
+    Args:
+        made_of: external_id → (hash of the document that the page was made of, its URL), of pages that are
+            as they should be under these rules.
+        ahead: where to put what was told.
     """
     snapshot.prepare(items)
-    found: dict[str, Address] = {}
     documents: list[Document] = []
     for item in items:
         try:
             document = snapshot.read(item)
         except ItemError:
             continue  # it fails when its turn comes, and keeps its place until then
-        found[item.external_id] = address_of(document, rules)
+        digest, url = made_of.get(item.external_id, (None, None))
+        if digest is not None and digest == source_hash(document, url):
+            ahead.same[item.external_id] = document.version
+            continue
+        ahead.addresses[item.external_id] = address_of(document, rules)
         if asked_for(document, rules):
             documents.append(document)
     with suppress(ItemError):
         library.completed(documents, rules)
-    return found
 
 
 def publish(
@@ -81,6 +106,7 @@ def publish(
     listing: Listing,
     records: Mapping[str, Record],
     deleted: Collection[str],
+    known: Mapping[str, str | None],
     fresh: Mapping[str, str | None],
     aliases: Mapping[str, tuple[str, ...]],
     url_of: Callable[[Item], str | None],
@@ -89,11 +115,11 @@ def publish(
 
     Args:
         deleted: external ids that go in this run.
+        known: URLs of the pages as they were published.
         fresh: URLs of the items that will be rendered, as their settings and documents tell now.
         aliases: of those whose documents were read ahead.
         url_of: the URL of an item that is not published and not looked at: readers may find it all the same.
     """
-    known = store.urls(source)
     urls = dict(fresh)
     for external_id, item in listing.items.items():
         if external_id not in urls:
@@ -115,10 +141,4 @@ def publish(
     index = LinkIndex(entries, [(alias, external_id) for external_id, alias in sorted(names)])
     moved = {target for target, url in store.links(source) if index.resolve(target) != url}
     linking = frozenset(store.linking(source, moved)) if moved else frozenset()
-    return Published(
-        urls=urls,
-        aliases=aliases,
-        index=index,
-        linking=linking,
-        documents=store.source_hashes(source) if fresh else {},
-    )
+    return Published(urls=urls, aliases=aliases, index=index, linking=linking)

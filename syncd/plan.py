@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -265,6 +265,26 @@ def banned(records: Mapping[str, Record], taken_down: Mapping[str, Order]) -> tu
 
 def _moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def may_be_same(plan: Plan, rules: str) -> Iterator[Task]:
+    """Name the tasks whose pages come out as they are if their documents did not change."""
+    for task in plan.tasks:
+        record = task.record
+        if (
+            task.reason == "changed"
+            and record is not None
+            and record.state == RecordState.LIVE
+            and record.rules == rules
+            and not any(map(is_open, plan.parts.get(record.external_id, ())))
+        ):
+            yield task
+
+
+def without_same(plan: Plan, same: Collection[str]) -> Plan:
+    """Take the items out whose documents are as they were when their pages were made."""
+    rest = tuple(task for task in plan.tasks if task.item.external_id not in same)
+    return replace(plan, tasks=rest, unchanged=plan.unchanged + len(plan.tasks) - len(rest))
 
 
 def with_links(plan: Plan, listing: Listing, records: Mapping[str, Record], linking: Collection[str]) -> Plan:

@@ -22,7 +22,7 @@ from syncd.errors import ListingIncomplete
 from syncd.guards import Candidate, Policy, Verdict, judge
 from syncd.journal import Hold, Standing
 from syncd.library import Library, is_whole, outdated
-from syncd.linking import READ_AHEAD_ITEMS, Published, publish, read_addresses, tells_address
+from syncd.linking import READ_AHEAD_ITEMS, Ahead, Published, publish, read_ahead, tells_address
 from syncd.model import Availability, Document, Draft, Item, Record, RemotePage, Unlisted
 from syncd.names import Renamed, settle_names
 from syncd.plan import (
@@ -30,9 +30,11 @@ from syncd.plan import (
     Plan,
     make_listing,
     make_plan,
+    may_be_same,
     refuse_claimed,
     with_included,
     with_links,
+    without_same,
 )
 from syncd.protocols import Clock, Lane, StateStore, Target
 from syncd.render import Rules
@@ -211,6 +213,7 @@ class Survey(Seen):
         snapshot: to read the items of the plan from; library: what they include.
         rules: of the source, with what its generator's configuration says.
         at_work: where it is noted which page is read.
+        touched: external_id → new version, of items that look changed and are not.
         published: where each page is, or will be, found by readers.
         records: what was delivered before.
         remote: pages that Intercom was found to have for items, or parts of them, without a record.
@@ -220,6 +223,7 @@ class Survey(Seen):
     library: Library
     rules: Rules
     at_work: AtWork
+    touched: Mapping[str, str]
     verdict: Verdict
     published: Published
     records: Mapping[str, Record]
@@ -304,14 +308,18 @@ async def look(
     seen = Seen(listing=listing, plan=plan, rows=rows, identity=identity)
     verdict = judge_missing(source, seen, standing=standing, hold=hold, now=now)
     published = Published()
+    touched: Mapping[str, str] = {}
     rules = source.rules
     found = await run.keep(run.store.marks, source.name) if plan.tasks else {}
     at_work = AtWork(run.store, run.keep, source.name, found=found, writes=not foretells)
     if plan.tasks or verdict.deletes:
         rules = await run.crawl(told_by, snapshot, source.rules)
         source = replace(source, rules=rules)
-        published = await _publish(source, run, snapshot, library, seen, verdict, records, at_work)
+        ahead = await _read_ahead(source, run, snapshot, library, plan, at_work)
+        plan = without_same(plan, ahead.same)
+        published = await _publish(source, run, listing, plan, verdict, records, ahead.addresses)
         plan = with_links(plan, listing, records, published.linking)
+        touched = {key: same for key, same in ahead.same.items() if key not in published.linking}
     return Survey(
         listing=listing,
         plan=plan,
@@ -321,6 +329,7 @@ async def look(
         library=library,
         rules=rules,
         at_work=at_work,
+        touched=touched,
         verdict=verdict,
         published=published,
         records=records,
@@ -379,40 +388,53 @@ def told_by(snapshot: Snapshot, rules: Rules) -> Rules:
     return rules if file is None else replace(rules, site=read(rules.dialect, site, file.text))
 
 
-async def _publish(
-    source: Source,
-    run: Run,
-    snapshot: Snapshot,
-    library: Library,
-    seen: Seen,
-    verdict: Verdict,
-    records: Mapping[str, Record],
-    at_work: AtWork,
-) -> Published:
-    """Read ahead where the changed documents say that they are published, and index all pages by it."""
-    items = [task.item for task in seen.plan.tasks]
-    ahead = [item for item in items if tells_address(item) and not at_work.is_deadly(item.external_id)]
-    alone = [item for item in ahead if at_work.is_suspect(item.external_id)]
-    ahead = [item for item in ahead if not at_work.is_suspect(item.external_id)]
-    addresses: dict[str, Address] = {}
-    for place in range(0, len(ahead), READ_AHEAD_ITEMS):
+async def _read_ahead(
+    source: Source, run: Run, snapshot: Snapshot, library: Library, plan: Plan, at_work: AtWork
+) -> Ahead:
+    """Read where the changed documents say that they are published, and which of them did not change."""
+    ahead = Ahead()
+    items = [task.item for task in plan.tasks if tells_address(task.item)]
+    items = [item for item in items if not at_work.is_deadly(item.external_id)]
+    made_of: dict[str, tuple[str, str | None]] = {}
+    if known := {task.item.external_id for task in may_be_same(plan, source.rules_key)}:
+        hashes = await run.keep(run.store.source_hashes, source.name)
+        urls = await run.keep(run.store.urls, source.name)
+        made_of = {key: (digest, urls.get(key)) for key, digest in hashes.items() if key in known}
+    alone = [item for item in items if at_work.is_suspect(item.external_id)]
+    items = [item for item in items if not at_work.is_suspect(item.external_id)]
+    for place in range(0, len(items), READ_AHEAD_ITEMS):
         if run.stop.is_set():
             break
-        some = ahead[place : place + READ_AHEAD_ITEMS]
+        some = items[place : place + READ_AHEAD_ITEMS]
         await at_work.begin([item.external_id for item in some])
-        addresses |= await run.crawl(read_addresses, snapshot, some, source.rules, library)
+        await run.crawl(read_ahead, snapshot, some, source.rules, library, made_of, ahead)
     for item in alone:
         if run.stop.is_set():
             break
         await at_work.begin_alone(item.external_id)
-        addresses |= await run.crawl(read_addresses, snapshot, [item], source.rules, library)
+        await run.crawl(read_ahead, snapshot, [item], source.rules, library, made_of, ahead)
+    return ahead
+
+
+async def _publish(
+    source: Source,
+    run: Run,
+    listing: Listing,
+    plan: Plan,
+    verdict: Verdict,
+    records: Mapping[str, Record],
+    addresses: Mapping[str, Address],
+) -> Published:
+    """Index all pages by where they are published."""
+    items = [task.item for task in plan.tasks]
     return await run.keep(
         publish,
         run.store,
         source.name,
-        listing=seen.listing,
+        listing=listing,
         records=records,
         deleted={candidate.external_id for candidate in verdict.deletes},
+        known=await run.keep(run.store.urls, source.name),
         fresh={item.external_id: source.url_of(item, addresses.get(item.external_id)) for item in items},
         aliases={external_id: address.aliases for external_id, address in addresses.items()},
         url_of=source.url_of,

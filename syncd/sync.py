@@ -24,7 +24,7 @@ from syncd.digest import set_digest
 from syncd.drift import Settlement, due
 from syncd.errors import LeaseLost, SourceError, SourceUnavailable
 from syncd.guards import Candidate
-from syncd.journal import Absent, Entry, Forgotten, Hold, Returned
+from syncd.journal import Absent, Entry, Forgotten, Hold, Returned, Touched
 from syncd.library import Library, above_root, outdated
 from syncd.model import Unlisted
 from syncd.outcome import Attempt, Operation, Outcome, lasting, sum_up
@@ -182,7 +182,7 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
         await journal.write(*settlement.entries)
     before = attempt.hold
     survey = await _look(source, run, origin, attempt, settlement)
-    if noticed := _noticed(survey.plan):
+    if noticed := _noticed(survey):
         await journal.write(*noticed)
     await _note_unlisted(source, run, attempt, survey)
     run.progress.planned(source.name, len(survey.plan.tasks))
@@ -412,8 +412,10 @@ async def _look(
     return survey
 
 
-def _noticed(plan: Plan) -> list[Entry]:
-    entries: list[Entry] = [Absent(external_id=candidate.external_id) for candidate in plan.missing]
+def _noticed(survey: Survey) -> list[Entry]:
+    plan = survey.plan
+    entries: list[Entry] = [Touched(external_id=key, version=new) for key, new in survey.touched.items()]
+    entries.extend(Absent(external_id=candidate.external_id) for candidate in plan.missing)
     entries.extend(Returned(external_id=external_id) for external_id in plan.returned)
     entries.extend(Forgotten(external_id=external_id) for external_id in plan.forgotten)
     return entries

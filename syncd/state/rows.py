@@ -25,6 +25,7 @@ from syncd.journal import (
     Sent,
     Skipped,
     Surplus,
+    Touched,
     Uncertain,
     Unchanged,
     Verified,
@@ -254,13 +255,15 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
         case Opened():
             # Without a version the next plan finds it changed, and without the hash it renders it.
             return row._replace(version="", source_hash=None)
+        case Touched():
+            return row._replace(version=entry.version)
         case Unchanged():
             return row._replace(
                 version=entry.version,
                 state=RecordState.LIVE.value,
                 source_hash=entry.source_hash,
-                warnings=row.warnings if entry.warnings is None else _lines(entry.warnings),
-                text_chars=row.text_chars if entry.text_chars is None else entry.text_chars,
+                warnings=_lines(entry.warnings),
+                text_chars=entry.text_chars,
                 rules=entry.rules,
                 error=None,
                 retry=False,

@@ -30,6 +30,7 @@ from syncd.journal import (
     Skipped,
     Standing,
     Surplus,
+    Touched,
     Uncertain,
     Unchanged,
     Verified,
@@ -334,7 +335,7 @@ def unchanged(
     version: str = "v2",
     source_hash: str = "s1",
     rules: str = "r1",
-    links: tuple[tuple[str, str | None], ...] | None = (),
+    links: tuple[tuple[str, str | None], ...] = (),
     aliases: tuple[str, ...] | None = None,
 ) -> Unchanged:
     """A comparison that found nothing to send."""
@@ -477,13 +478,14 @@ class StateStoreContract:
         assert self.record(store) == Record("a", "v2", "live", content_hash="h1", page_id="p1", rules="r2")
         assert list(store.links("s")) == [("path:c.md", None)]
 
-    def test_page_of_the_same_document_keeps_its_links(self, store: StateStore) -> None:
-        """What was not rendered tells nothing about links; the next run knows the document by its hash."""
+    def test_page_of_the_same_document_keeps_all_but_its_version(self, store: StateStore) -> None:
+        """What was not rendered tells nothing new."""
         self.post(store, sent("a", links=(("path:b.md", "https://docs.example/b"),)))
-        self.post(store, unchanged("a", version="v2", source_hash="s2", links=None))
+        self.post(store, Touched(external_id="a", version="v2"))
 
         assert list(store.links("s")) == [("path:b.md", "https://docs.example/b")]
-        assert store.source_hashes("s") == {"a": "s2"}
+        assert store.source_hashes("s") == {"a": "s1"}
+        assert store.records("s")["a"].version == "v2"
 
     def test_aliases_stay_until_others_are_told(self, store: StateStore) -> None:
         """A page that is only looked at for its links keeps its old URLs; a deleted one loses them."""
