@@ -11,13 +11,10 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Collection
 
-from syncd.testing.simulation.shrink import shortest
-from syncd.testing.simulation.world import Life, live
-
-CHUNK = 50
+from syncd.testing.simulation.campaign import lives, told
+from syncd.testing.simulation.world import live
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,61 +48,27 @@ def one(seed: int, only: Collection[str] | None) -> int:
 def many(seeds: range, workers: int) -> int:
     """Live many lives; tell the broken ones, shortened, and a line for all."""
     began_s = time.perf_counter()
-    chunks = [seeds[place : place + CHUNK] for place in range(0, len(seeds), CHUNK)]
     marks: Counter[str] = Counter()
     broken = 0
-    for lives, met in _chunks(chunks, workers):
-        marks.update(met)
-        for life in lives:
+    for found in lives(seeds, workers=workers):
+        marks.update(found.marks)
+        for life in found.broken:
             broken += 1
             _say(told(life))
     took_s = time.perf_counter() - began_s
     for mark, times in sorted(marks.items()):
         _say(f"  {times:>9}  {mark}")
+    processes = f"{workers} process{'es' if workers > 1 else ''}"
     _say(
-        f"{len(seeds)} seeds, {broken} broken, {took_s:.0f} s, {len(seeds) / took_s:.0f} seeds/s "
-        f"({workers} process{'es' if workers > 1 else ''})"
+        f"{len(seeds)} seeds, {broken} violations, {took_s:.0f} s, "
+        f"{len(seeds) / took_s:.0f} seeds/s, {processes}"
     )
     return 1 if broken else 0
-
-
-def told(life: Life) -> str:
-    """A broken life in words: the seed, the laws, the shortest steps, and how to see it again."""
-    law = life.broken[0].split(" ")[0]
-
-    def fails(steps: Collection[str]) -> bool:
-        return any(words.split(" ")[0] == law for words in live(life.seed, only=steps).broken)
-
-    steps = shortest(list(life.steps), fails) if fails(list(life.steps)) else list(life.steps)
-    short = live(life.seed, only=steps)
-    lines = [f"seed {life.seed}: {short.broken[0] if short.broken else life.broken[0]}"]
-    lines += [f"  {name} = {life.steps.get(name, '?')}" for name in steps]
-    lines.append(f"again: python -m syncd.testing.simulation --seed {life.seed} --steps '{','.join(steps)}'")
-    return "\n".join(lines)
 
 
 def _say(words: str) -> None:
     sys.stdout.write(f"{words}\n")
     sys.stdout.flush()
-
-
-def _chunks(chunks: list[range], workers: int) -> Iterator[tuple[list[Life], Counter[str]]]:
-    if workers <= 1:
-        yield from map(_chunk, chunks)
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(_chunk, chunks)
-
-
-def _chunk(seeds: range) -> tuple[list[Life], Counter[str]]:
-    broken: list[Life] = []
-    marks: Counter[str] = Counter()
-    for seed in seeds:
-        life = live(seed)
-        marks.update(life.marks)
-        if life.broken:
-            broken.append(life)
-    return broken, marks
 
 
 if __name__ == "__main__":

@@ -79,12 +79,20 @@ class Laws:
         self._intended.clear()
 
     def departs(
-        self, departure: Departure, process: Process, *, lease: Lease | None, rows: int, approved: int
+        self,
+        departure: Departure,
+        process: Process,
+        *,
+        lease: Lease | None,
+        rows: int,
+        approved: int,
+        taken_down: bool,
     ) -> None:
         """A request leaves a process.
 
         Args:
             lease: as the store has it.
+            taken_down: a person wants the page out, whatever its origin says.
             rows: pages that Intercom holds, or may; approved: how many a person lets go.
         """
         if departure.method != "GET" and process.lease is not None:
@@ -102,7 +110,8 @@ class Laws:
         elif departure.method == "DELETE":
             if self._intended.get(departure.external_id) != DELETE:
                 self.fail("I5", f"DELETE {departure.external_id} without an intent")
-            self._may_delete(departure, rows, approved)
+            if not taken_down:
+                self._may_delete(departure, rows, approved)
 
     def finished(self, process: str) -> None:
         """A run of the process was closed: what its listing named is remembered."""

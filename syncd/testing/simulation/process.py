@@ -36,6 +36,9 @@ class Hooks:
     def departs(self, departure: Departure) -> None:
         """A request leaves the process."""
 
+    def answered(self, departure: Departure, status: int) -> None:
+        """An answer came back to the process."""
+
     def point(self, name: str) -> bool:
         """The process comes to a point where dying makes a difference; True lets it die there."""
         return False
@@ -137,13 +140,15 @@ class Process:
         if death == "dies-before":
             self.die()
             self.living()
-        self.hooks.departs(self.remote.departure(self.name, request))
+        departure = self.remote.departure(self.name, request)
+        self.hooks.departs(departure)
         answer = travel(self.remote, request, name, fate, self.context)
         if death == "dies-after":
             self.die()
             self.living()
         told = await answer
         self.living()
+        self.hooks.answered(departure, told.status)
         if told.status == 429:
             self._keep_quiet(told)
         return told

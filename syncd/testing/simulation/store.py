@@ -16,6 +16,7 @@ class ObservedStore(MemoryStateStore):
     """The rows in memory.
 
     Attributes:
+        takeovers: leases that were taken over from somebody who had not given them back.
         committed: hears of each batch of entries when it has become true.
     """
 
@@ -23,6 +24,7 @@ class ObservedStore(MemoryStateStore):
         """`clock`: the store's own, by which leases go."""
         super().__init__()
         self._clock = clock
+        self.takeovers = 0
         self.committed: Committed = lambda run, entries, epoch, refused: None
 
     def write(self, source: str, run: int, entries: Sequence[Entry], **more: Any) -> Any:
@@ -32,7 +34,9 @@ class ObservedStore(MemoryStateStore):
 
     def acquire(self, source: str, *, owner: str, until: float, at: float) -> Lease:
         now = self._clock()
-        return super().acquire(source, owner=owner, until=now + until - at, at=now)
+        lease = super().acquire(source, owner=owner, until=now + until - at, at=now)
+        self.takeovers += lease.former is not None
+        return lease
 
     def renew(self, lease: Lease, *, until: float, at: float) -> Lease:
         now = self._clock()

@@ -13,14 +13,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncd.decision import Approve
+from syncd.decision import Approve, Decision, Freeze, Reject, Release, Restore, TakeDown
 from syncd.errors import FatalError, LeaseLost, SourceBusy, SourceError
 from syncd.guards import APPROVAL_LIFE_S, Policy
 from syncd.intercom.pacing import Paced, Pacer
 from syncd.intercom.pages import Pages
 from syncd.intercom.retry import RetryBudget, Retrying
 from syncd.intercom.transport import Counted, Fenced
-from syncd.journal import Deleted, Deleting, Entry, Intent, Returned, Standing, Uncertain
+from syncd.journal import Deleted, Deleting, Entry, Intent, Sent, Standing
 from syncd.lease import HeldLease
 from syncd.model import RecordState, Result
 from syncd.outcome import Outcome
@@ -178,7 +178,17 @@ class World(Hooks):
         rows = sum(record.may_be_published for record in self.store.records(NAME).values())
         approved = max((hold.approved or 0 for hold in self.store.open_holds(NAME)), default=0)
         process, lease = self.processes[departure.process], self.store.leases.get(NAME)
-        self.laws.departs(departure, process, lease=lease, rows=rows, approved=approved)
+        self.laws.departs(
+            departure,
+            process,
+            lease=lease,
+            rows=rows,
+            approved=approved,
+            taken_down=departure.external_id in self.store.orders(NAME).taken_down,
+        )
+
+    def answered(self, departure: Departure, status: int) -> None:
+        self.marks[f"{departure.method} answered {status}"] += 1
 
     def died(self, process: Process) -> None:
         self.marks["a process died"] += 1
@@ -203,12 +213,14 @@ class World(Hooks):
             # What is about to be done is on the disk before it is done, and with it all that came before.
             self._durable = self.store.image()
         for entry in entries:
-            if isinstance(entry, Uncertain):
-                self.marks["answer lost"] += 1
-            elif isinstance(entry, Returned):
-                self.marks["absent and back"] += 1
+            self.marks[f"entry {type(entry).__name__}"] += 1
+            if isinstance(entry, Sent):
+                self.marks[f"sent: {entry.reason}"] += 1
+                self.marks["confirmed after a lost try"] += entry.unsure
             elif isinstance(entry, Deleted):
-                self.marks["deleted"] += 1
+                self.marks["deleted: found late"] += "published it again" in entry.evidence
+                self.marks["deleted: the origin said so"] += "the origin says" in entry.evidence
+        self.marks["an intent was refused"] += bool(refused)
 
     def _is_on(self, group: str) -> bool:
         return group in (self.choices.classes or ())
@@ -223,6 +235,7 @@ class World(Hooks):
             self.laws.fail("stuck", str(error))
         for heard in self.loop.unheard:
             self.laws.fail("unheard", f"{heard.get('message')}: {heard.get('exception')!r}")
+        self.marks["a lease was taken over"] += self.store.takeovers
         return Life(
             seed=self.choices.seed,
             broken=self.laws.broken,
@@ -378,11 +391,14 @@ class World(Hooks):
             what = choices.pick(
                 name,
                 [
-                    ("deletes", 0.3, "admin"),
-                    ("edits", 0.2, "admin"),
+                    ("deletes", 0.2, "admin"),
+                    ("edits", 0.15, "admin"),
                     ("adds", 0.1, "admin"),
                     ("approves", 0.2, "person"),
                     ("tidies", 0.2, "tidy"),
+                    ("rejects", 0.04, "person"),
+                    ("freezes", 0.05, "person"),
+                    ("takes-down", 0.06, "person"),
                 ],
             )
             ours = sorted(self.remote.pages())
@@ -400,6 +416,15 @@ class World(Hooks):
                 self.remote.add_foreign(self.remote.source_id, f"foreign-{number}")
             elif what == "approves":
                 self.approve()
+            elif what == "rejects" and (holds := self.store.open_holds(NAME)):
+                self.decide(Reject(by="ada", question=holds[0].question))
+            elif what == "freezes" and self.store.orders(NAME).frozen is None:
+                self.decide(Freeze(by="ada", why="look first"))
+                release_s = choices.between(f"{name}.for", 100.0, 600.0)
+                self.loop.call_later(release_s, self._let_go)
+            elif what == "takes-down" and ours:
+                one = choices.one_of(f"{name}.one", ours)
+                self.decide(TakeDown(by="ada", why="a secret", external_id=one))
 
     async def _outages(self) -> None:
         choices = self.choices
@@ -408,6 +433,17 @@ class World(Hooks):
             await asyncio.sleep(choices.between(f"{name}.after", 50.0, 800.0))
             if choices.pick(name, [("begins", 0.7, "outage")]) != USUAL:
                 self.remote.out_until = self.loop.time() + choices.between(f"{name}.for", 20.0, 250.0)
+
+    def decide(self, decision: Decision) -> None:
+        """A person decides something; it is on the disk at once."""
+        self.store.decide(NAME, decision, at=self.loop.time())
+        self._durable = self.store.image()
+        self.marks[f"a person: {type(decision).__name__}"] += 1
+
+    def _let_go(self) -> None:
+        orders = self.store.orders(NAME)
+        if orders.frozen is not None:
+            self.decide(Release(by="ada"))
 
     def approve(self) -> bool:
         """A person lets go what is held; whether there was anything."""
@@ -420,9 +456,8 @@ class World(Hooks):
         for hold in waiting:
             until = now + APPROVAL_LIFE_S
             decision = Approve(by="ada", question=hold.question, count=hold.count, until=until)
-            self.store.decide(NAME, decision, at=now)
+            self.decide(decision)
             self.marks[f"approved: {hold.question}"] += 1
-        self._durable = self.store.image()
         return bool(waiting)
 
     # The end ----------------------------------------------------------------------------------------
@@ -432,6 +467,9 @@ class World(Hooks):
         self.choices.calm = True
         for process in self.processes.values():
             process.die()
+        self._let_go()
+        for external_id in self.store.orders(NAME).taken_down:
+            self.decide(Restore(by="ada", external_id=external_id))
         rows = self.store.records(NAME)
         for external_id, text in sorted(self.origin.items.items()):
             # A page that was refused stays parked until somebody changes it.
