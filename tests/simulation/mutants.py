@@ -163,15 +163,15 @@ class AnyEpoch(World):
 
 
 MUTANTS: dict[type[World], int] = {
-    NoIntent: 200,
+    NoIntent: 100,
     BelievedBefore: 50,
-    NoWindow: 400,
-    Restamping: 50,
-    Burying: 400,
-    Trusting: 400,
-    Unfenced: 200,
-    AnyEpoch: 200,
-    OnePass: 100,
+    NoWindow: 500,
+    Restamping: 20,
+    Burying: 1000,
+    Trusting: 300,
+    Unfenced: 300,
+    AnyEpoch: 100,
+    OnePass: 50,
     NoBudget: 50,
 }
 """Each with the number of seeds in which it has to be noticed."""

@@ -46,6 +46,8 @@ class Choices:
 
     def between(self, name: str, low: float, high: float) -> float:
         """A number in [low, high) that belongs to the name."""
+        if name in self._given:
+            return float(self._given[name])
         return low + (high - low) * self.number(name)
 
     def next(self, name: str) -> str:
@@ -60,6 +62,8 @@ class Choices:
         moves nothing else.
         """
         if name in self._given:
+            if self._given[name] != USUAL:
+                self.taken[name] = self._given[name]
             return self._given[name]
         if self.calm or (self._only is not None and name not in self._only):
             return USUAL

@@ -37,6 +37,8 @@ class Laws:
         self._deleted_by_look: dict[int, set[str]] = {}
         self._rows_at_look: dict[int, int] = {}
         self._finished: set[int] = set()
+        # Deleted before: when a late request publishes such a page again, it goes outside any budget.
+        self._gone: set[str] = set()
 
     def fail(self, law: str, words: str) -> None:
         """Note that a law was broken."""
@@ -68,8 +70,10 @@ class Laws:
                 if (entry.external_id, entry.content_hash) not in self._remote.shown:
                     self.fail("I4", f"{entry.external_id!r} was acknowledged with what Intercom never showed")
                 self._intended.pop(entry.external_id, None)
+                self._gone.discard(entry.external_id)
             elif isinstance(entry, Deleted):
                 self._intended.pop(entry.external_id, None)
+                self._gone.add(entry.external_id)
             for told in ("error", "reason", "evidence"):
                 if CANARY in str(getattr(entry, told, "")):
                     self.fail("I8", f"{told} of {entry.external_id!r} holds text of the document")
@@ -129,10 +133,11 @@ class Laws:
         if index is None:
             self.fail("I3", f"DELETE {external_id} by a process that listed nothing")
             return
-        gone = self._deleted_by_look.setdefault(index, set())
-        gone.add(external_id)
-        rows = self._rows_at_look.setdefault(index, rows)
-        self._within_budget(len(gone), rows, approved, external_id)
+        if external_id not in self._gone:
+            gone = self._deleted_by_look.setdefault(index, set())
+            gone.add(external_id)
+            rows = self._rows_at_look.setdefault(index, rows)
+            self._within_budget(len(gone), rows, approved, external_id)
         since = origin.here_since.get(external_id)
         if since is None or external_id in origin.withheld:
             return

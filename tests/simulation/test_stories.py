@@ -1,0 +1,59 @@
+"""The mistakes that seeds have found, each told as a story that does not change with the world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from syncd.testing.simulation.crashes import OTHER_ANSWERS, Scenario, nothing, pages, rehearse, remove
+from syncd.testing.simulation.world import World
+
+
+def _new(world: World) -> None:
+    world.write("h", "one-h")
+
+
+def _gone_by_hand_and_changed(world: World) -> None:
+    world.remote.admin_deletes("a")
+    world.write("a", "two-a")
+
+
+STORIES = {
+    "a late try of a page that was sent again and then removed": (
+        Scenario("late", pages, _new, lambda world: remove(world, "h")),
+        {"w1.POST h#1": "late", "w1.POST h#1.late": "280"},
+    ),
+    "a late try of a page that was sent again and then changed": (
+        Scenario("late", pages, _new, lambda world: world.write("h", "two-h")),
+        {"w1.POST h#1": "late", "w1.POST h#1.late": "280"},
+    ),
+    "a late try of a page that was refused when it was sent again": (
+        Scenario("late", pages, _new, lambda world: remove(world, "h")),
+        {"w1.POST h#1": "late", "w1.POST h#1.late": "100", "w1.POST h#2": "422"},
+    ),
+    "a page that was made anew without a word, and then removed": (
+        Scenario("anew", pages, _gone_by_hand_and_changed, lambda world: remove(world, "a")),
+        {f"w1.POST a#{number}": "garbage-after" for number in range(2, 8)},
+    ),
+    "a late delete of a page that is back": (
+        Scenario("back", pages, lambda world: remove(world, "a"), nothing),
+        {"w1.DELETE a#1": "late", "w1.DELETE a#1.late": "290"},
+    ),
+    "a list that Intercom refuses": (
+        Scenario("list", nothing, pages),
+        {"w1.GET list#1": "422"},
+    ),
+}
+
+
+@pytest.mark.parametrize("given", [{}, OTHER_ANSWERS], ids=["usual", "other"])
+@pytest.mark.parametrize("story", STORIES)
+def test_story_ends_well(story: str, given: Mapping[str, str]) -> None:
+    """All laws hold, in both models of Intercom."""
+    scenario, fates = STORIES[story]
+
+    life, _ = rehearse(scenario, given={**given, **fates})
+
+    assert life.broken == []
+    assert next(iter(fates)) in life.steps
