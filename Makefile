@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint types bench bench-quick corpora lock build clean
+.PHONY: help demo test check fmt lint types bench bench-quick corpora simulate lock build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ bench-quick: $(VENV)/test ## the same on fewer pages, in under two minutes
 
 corpora: $(VENV)/test ## measure what arrives of real documentation: tests/corpora.md
 	$(BIN)/python -m tests.corpora
+
+SEEDS := 200000
+FIRST := 0
+WORKERS := 2
+simulate: $(VENV)/test ## live SEEDS simulated lives from seed FIRST on, in WORKERS processes: tests/simulation/README.md
+	$(BIN)/python -m syncd.testing.simulation --seeds $(SEEDS) --first $(FIRST) --workers $(WORKERS)
 
 lock: $(VENV)/lint ## pin what a deployment installs, with hashes: deploy/requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

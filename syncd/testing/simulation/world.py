@@ -523,6 +523,10 @@ class World(Hooks):
             self.laws.fail("F-d", f"{writes} writes for wrong {sorted(wrong)} and unsure {sorted(unsure)}")
         for hold in self.store.open_holds(NAME):
             self.laws.fail("F-e", f"still held: {hold}")
+        if any(doubt.ambiguous for doubt in self.store.doubts(NAME)):
+            # A page that was found late is looked for once more.
+            self.heard(process, await self.trip(process))
+            await process.sleep(self.policy.min_absence_s + 1.0)
         before = len(self.remote.applied)
         outcome = await self.trip(process)
         if len(self.remote.applied) > before or outcome.report.requests > 1:
