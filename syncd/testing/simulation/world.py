@@ -473,12 +473,10 @@ class World(Hooks):
         self._let_go()
         for external_id in self.store.orders(NAME).taken_down:
             self.decide(Restore(by="ada", external_id=external_id))
-        rows = self.store.records(NAME)
         for external_id, text in sorted(self.origin.items.items()):
-            # A page that was refused stays parked until somebody changes it.
-            parked = external_id in rows and rows[external_id].state == RecordState.QUARANTINED
-            if text.kind in ("empty", "poison") or (parked and text.kind == "page"):
+            if text.kind in ("empty", "poison"):
                 self.write(external_id, "mended")
+        self._change_parked()
         await asyncio.sleep(LEASE_S + 1.0)
         if self.workers > 1:
             # Another worker takes over, as one always does, and so stamps what was under way.
@@ -488,6 +486,21 @@ class World(Hooks):
         self.remote.refuses_token_until = -1.0
         process = self.process("end")
         await self.loop.create_task(self._good(process), context=process.context)
+
+    def _change_parked(self) -> set[str]:
+        """A page that was refused, or that processes died on, stays parked until somebody changes it."""
+        rows = self.store.records(NAME)
+        parked = {
+            external_id
+            for external_id, text in self.origin.items.items()
+            if text.kind == "page"
+            and external_id in rows
+            and rows[external_id].state == RecordState.QUARANTINED
+        }
+        for external_id in sorted(parked):
+            self.write(external_id, "mended")
+        self.marks["changed because it was parked"] += len(parked)
+        return parked
 
     async def _good(self, process: Process) -> None:
         wrong = self.differing()
@@ -512,6 +525,9 @@ class World(Hooks):
             holds = self.store.open_holds(NAME)
             if outcome.error is not None and all(hold.kind != "empty" for hold in holds):
                 self.laws.fail("F", f"a quiet run failed: {outcome.error}")
+            if parked := self._change_parked():
+                unsure |= parked
+                passes = max(passes, done + 1)
             if self.approve():
                 # What waits for a person has its own time.
                 passes = max(passes, done + 2)
