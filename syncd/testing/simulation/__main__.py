@@ -13,8 +13,11 @@ import time
 from collections import Counter
 from collections.abc import Collection
 
-from syncd.testing.simulation.campaign import lives, told
+from syncd.testing.simulation.campaign import CHUNK, lives, told
 from syncd.testing.simulation.world import live
+
+TELL = 100
+"""Chunks after which a long run says how far it is."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,8 +53,10 @@ def many(seeds: range, workers: int) -> int:
     began_s = time.perf_counter()
     marks: Counter[str] = Counter()
     broken = 0
-    for found in lives(seeds, workers=workers):
+    for number, found in enumerate(lives(seeds, workers=workers), start=1):
         marks.update(found.marks)
+        if number % TELL == 0:
+            _say(f"{number * CHUNK} of {len(seeds)} seeds, {broken} violations so far")
         for life in found.broken:
             broken += 1
             _say(told(life))
