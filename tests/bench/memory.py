@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import statistics
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from syncd.journal import Sent
-from syncd.model import Action, Item
+from syncd.journal import Sent, Standing
+from syncd.model import Action, Item, Report
 from tests.bench import process
 from tests.bench.figure import Figure, timed
 from tests.bench.place import Place
@@ -41,7 +42,7 @@ def many(home: Path, sizes: Sequence[int], *, rounds: int) -> list[Figure]:
 
 
 def record_all(place: Place) -> None:
-    """Write a record for each page as if it had been sent just now."""
+    """Write a record for each page as if it had been sent and seen in Intercom just now."""
     with place.service() as service:
         source = service.source()
         number = service.store.start(source.name, trigger="bench", at=0.0)
@@ -67,6 +68,16 @@ def record_all(place: Place) -> None:
                 for place, item in enumerate(items[first : first + _BATCH], first)
             ]
             service.store.write(source.name, number, entries, at=0.0)
+        standing = Standing(rules=source.rules_key, listed=len(items), verified_at=time.time())
+        service.store.finish(
+            source.name,
+            number,
+            report=Report(name=source.name),
+            standing=standing,
+            holds=(),
+            revision=None,
+            at=0.0,
+        )
 
 
 def _elsewhere(home: Path, size: int, rounds: int) -> tuple[int, float, float]:

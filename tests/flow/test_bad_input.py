@@ -248,7 +248,7 @@ def test_state_of_a_newer_schema(workplace: Workplace) -> None:
         workplace.process("sync"),
         8,
         f"error: state file {workplace.state}: its schema 9999 is newer than this program knows ({known}): "
-        "the file was not changed.\n"
+        "it was not changed.\n"
         "Install the syncd that wrote it, or a newer one, or restore a backup.\n",
     )
 
