@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint types bench bench-quick corpora simulate lock build clean
+.PHONY: help demo test check fmt lint types bench bench-quick soak corpora simulate lock build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ bench: $(VENV)/test ## measure speed and memory against what the machine can do
 
 bench-quick: $(VENV)/test ## the same on fewer pages, in under two minutes
 	$(BIN)/python -m tests.bench --quick
+
+MINUTES ?= 60
+soak: $(VENV)/test ## let the service work for MINUTES, with edits, faults and restarts: tests/soak.md
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) --write
 
 corpora: $(VENV)/test ## measure what arrives of real documentation: tests/corpora.md
 	$(BIN)/python -m tests.corpora

@@ -1,6 +1,7 @@
 """`${VAR}`, `${VAR:-default}` and `$$` in the scalars of a tree.
 
-They are filled in after parsing, so that a value can never become YAML.
+They are filled in after parsing, so that a value can never become YAML. What VAR_FILE names is read where
+VAR is not set: containers get their secrets as files.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from syncd.config.tree import Array, Node, Scalar, Table, Unreadable
 
 NAME = "[A-Za-z_][A-Za-z0-9_]*"
+
+MAX_FILE_BYTES = 16_384
 
 _REFERENCE = re.compile(rf"\$\$|\$\{{(?P<name>{NAME})(?::-(?P<default>[^}}]*))?\}}|(?P<broken>\$\{{)")
 _WHOLE = re.compile(rf"\$\{{{NAME}\}}")
@@ -28,7 +32,8 @@ def fill(node: Node, environ: Mapping[str, str]) -> Node:
     A variable that is unset or empty and has no default leaves its name in `Scalar.unset`.
 
     Raises:
-        Unreadable: a reference that is not well formed, or a variable whose value is not text.
+        Unreadable: a reference that is not well formed, a variable whose value is not text, or a file
+            that cannot be read.
     """
     if isinstance(node, Table):
         return replace(node, entries={key: fill(child, environ) for key, child in node.entries.items()})
@@ -52,7 +57,7 @@ def _fill_scalar(node: Scalar, environ: Mapping[str, str]) -> Scalar:
         if name is None:
             return "$"
         names.append(name)
-        value = environ.get(name) or match["default"]
+        value = environ.get(name) or _in_file(environ, name, node) or match["default"]
         if value is None:
             unset.append(name)
             return ""
@@ -64,3 +69,24 @@ def _fill_scalar(node: Scalar, environ: Mapping[str, str]) -> Scalar:
     if unset:
         return replace(node, value="", variables=tuple(names), unset=unset[0])
     return replace(node, value=text, variables=tuple(names))
+
+
+def _in_file(environ: Mapping[str, str], name: str, node: Scalar) -> str | None:
+    """Return what the file holds that NAME_FILE names, without the line's end; None if it names none."""
+    if not (path := environ.get(f"{name}_FILE")):
+        return None
+    try:
+        with open(Path(path), "rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+        if len(raw) > MAX_FILE_BYTES:
+            raise Unreadable(
+                node.place, f"{name}_FILE: {path} is too long for a value; is it the right file?"
+            )
+        return raw.decode("utf-8").rstrip("\r\n")
+    except OSError as error:
+        why = (error.strerror or "unknown reason").lower()
+        raise Unreadable(
+            node.place, f"{name}_FILE: {path} cannot be read ({why}); let this user read it, or set {name}"
+        ) from error
+    except ValueError as error:
+        raise Unreadable(node.place, f"{name}_FILE: {path} is not UTF-8") from error

@@ -41,7 +41,8 @@ class Guard:
     """An ASGI application around all others.
 
     A Host header with another name is refused: any website could have its own name point here (DNS
-    rebinding), and be let in by the visitor's browser. An error that nobody foresaw tells nothing.
+    rebinding), and be let in by the visitor's browser. The address itself is no such name, and what
+    supervisors and Prometheus ask for. An error that nobody foresaw tells nothing.
     """
 
     def __init__(self, site: ASGIApp, *, hosts: Collection[str]) -> None:
@@ -57,7 +58,8 @@ class Guard:
                 _secure(message)
             await send(message)
 
-        if _host_name(scope) not in self._hosts:
+        name = _host_name(scope)
+        if name not in self._hosts and name != _own_address(scope):
             refused = Refused(421, "this host name is not served here; see 'hosts' in the configuration")
             await _refusal(refused)(scope, receive, answer)
             return
@@ -130,3 +132,11 @@ def _host_name(scope: Scope) -> str:
     host: str = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
     name, colon, port = host.rpartition(":")
     return (name if colon and port.isdigit() else host).lower()
+
+
+def _own_address(scope: Scope) -> str | None:
+    """The address that the client connected to, as a Host header has it."""
+    if (server := scope.get("server")) is None:
+        return None
+    host = str(server[0])
+    return f"[{host}]" if ":" in host else host

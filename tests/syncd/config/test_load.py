@@ -95,6 +95,41 @@ def test_variables_are_filled_in_after_parsing(read: Read) -> None:
     assert values["exclude"] == ("a$b", "cd")
 
 
+def test_variable_in_a_file(read: Read, tmp_path: Path) -> None:
+    """Containers get secrets as files: the variable itself counts first, then the file, then the default."""
+    file = tmp_path / "branch"
+    file.write_text("release\n", encoding="utf-8")
+    text = SOURCE + "    branch: ${BRANCH:-main}\n"
+
+    def branch(**environ: str) -> str:
+        return read(text, **environ).config.sources[0].settings.branch  # type: ignore[attr-defined]
+
+    assert branch(BRANCH_FILE=str(file)) == "release"
+    assert branch(BRANCH_FILE=str(file), BRANCH="set") == "set"
+    assert branch(BRANCH_FILE="") == "main"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "cannot be read (no such file or directory); let this user read it, or set BRANCH"),
+        (b"\xff", "is not UTF-8"),
+        (b"x" * 20_000, "is too long for a value; is it the right file?"),
+    ],
+)
+def test_file_of_a_variable_that_will_not_do(
+    read: Read, tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    """A secret that is not mounted is no empty one."""
+    file = tmp_path / "branch"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        read(SOURCE + "    branch: ${BRANCH:-main}\n", BRANCH_FILE=str(file))
+    assert f"BRANCH_FILE: {file} {why}" in str(caught.value)
+    assert "syncd.yaml:6:13" in str(caught.value)
+
+
 def test_number_in_a_variable_stays_text_where_text_is_wanted(read: Read) -> None:
     """No variable changes its kind because of what is in it."""
     [source] = read(SOURCE + "    branch: ${BRANCH}\n", BRANCH="1.10").config.sources

@@ -83,8 +83,9 @@ class Bench:
         self.health = Health(self.service, self.metrics, sleep=_never, token=lambda: None)
         self.control = Control(self.service, TOKEN, None, reload=self._reload)
         routes = [*self.health.routes(), *self.webhooks.routes(), *self.control.routes()]
+        self.site = guarded(routes, hosts=config.service.hosts)
         self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(guarded(routes, hosts=config.service.hosts)),
+            transport=httpx.ASGITransport(self.site),
             base_url="http://localhost:8321",
         )
         self.reloaded = 0

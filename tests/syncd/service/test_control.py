@@ -171,6 +171,16 @@ async def test_other_names_are_refused(bench: Bench, host: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("host", "status"), [("10.1.2.3:8321", 200), ("10.1.2.4:8321", 421), ("[fd00::7]", 421), ("", 421)]
+)
+async def test_own_address_is_no_other_name(bench: Bench, host: str, status: int) -> None:
+    """Prometheus and supervisors know a container by its address, which no website can have."""
+    transport = httpx.ASGITransport(bench.site)
+    async with httpx.AsyncClient(transport=transport, base_url="http://10.1.2.3:8321") as client:
+        assert (await client.get("/livez", headers={"host": host})).status_code == status
+
+
+@pytest.mark.parametrize(
     "outcome",
     [
         Outcome(report=Report(name="a", result=Result.OK, created=3, seconds=1.25)),
