@@ -22,7 +22,7 @@ from syncd.render.addresses import Address, address_of
 from syncd.render.inclusion import asked_for
 from syncd.render.links import LinkIndex
 
-READ_AHEAD_ITEMS = 200
+READ_AHEAD_ITEMS = 1000
 """Items that are announced and read in one go for their addresses."""
 
 _WITH_FRONT_MATTER = (".md", ".mdx", ".markdown", ".html", ".htm")

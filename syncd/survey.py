@@ -317,8 +317,9 @@ async def look(
         source = replace(source, rules=rules)
         ahead = await _read_ahead(source, run, snapshot, library, plan, at_work)
         plan = without_same(plan, ahead.same)
-        published = await _publish(source, run, listing, plan, verdict, records, ahead.addresses)
-        plan = with_links(plan, listing, records, published.linking)
+        if plan.tasks or verdict.deletes:
+            published = await _publish(source, run, listing, plan, verdict, records, ahead.addresses)
+            plan = with_links(plan, listing, records, published.linking)
         touched = {key: same for key, same in ahead.same.items() if key not in published.linking}
     return Survey(
         listing=listing,

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from syncd.decision import NONE, Decision, Order, Orders, Question
 from syncd.errors import StateStoreError
-from syncd.journal import Entry, Hold, Lease, Standing
+from syncd.journal import Entry, Hold, Lease, Standing, Touched
 from syncd.model import Doubt, Record, RecordState, Report, Unlisted
 from syncd.state import inclusion, leases, migrate
 from syncd.state.opening import open_database
@@ -60,6 +60,15 @@ _ROWS = select(*(records.c[name] for name in Row._fields)).where(
 DOUBTS = select(
     *(records.c[name] for name in (*Doubt._fields[:4], "ambiguous_at", "updated")),
 ).where(records.c.source.concat("") == bindparam("of"), text(f"({IN_DOUBT})"))
+_TOUCHED = (
+    update(records)
+    .where(
+        records.c.source == bindparam("of"),
+        records.c.external_id == bindparam("named"),
+        records.c.state != RecordState.TOMBSTONE.value,
+    )
+    .values(version=bindparam("new"), updated=bindparam("at"))
+)
 _NO_LINKS = delete(links).where(
     links.c.source == bindparam("of"), links.c.external_id.in_(bindparam("named", expanding=True))
 )
@@ -510,6 +519,14 @@ def _decisions(connection: Connection, source: str) -> int:
 def _post(
     connection: Connection, source: str, run: int, entries: Sequence[Entry], at: float, epoch: int
 ) -> frozenset[str]:
+    touched = [entry for entry in entries if isinstance(entry, Touched)]
+    if touched:
+        # There may be one for every page of a source, and none of them asks what its row was.
+        connection.execute(
+            _TOUCHED,
+            [{"of": source, "named": entry.external_id, "new": entry.version, "at": at} for entry in touched],
+        )
+        entries = [entry for entry in entries if not isinstance(entry, Touched)]
     named = {storable(entry.external_id) for entry in entries}
     before: dict[str, Row] = {}
     for chunk in chunks(named):
