@@ -282,6 +282,7 @@ class Applier:
                 text_chars=one.text_chars,
                 settled_before=settled_before,
                 unsure=receipt.unsure,
+                changed_at=_changed_at(change, one),
             ),
             *(_surplus(change) if one is change else ()),
         )
@@ -386,6 +387,12 @@ class Applier:
         else:
             await self._journal.write(failed)
         self.tally.failure(failed.external_id, error)
+
+
+def _changed_at(change: Upsert | Same, one: Upsert | Part) -> float | None:
+    """When the origin changed a page, told once for the page and all its parts, and not if it was there."""
+    told = change.parts.sent[0] if isinstance(change, Same) else change
+    return change.changed_at if one is told and one.there is None else None
 
 
 def _unsure(record: Record | None) -> bool:

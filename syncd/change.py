@@ -64,6 +64,8 @@ class Upsert:
 
     Attributes:
         text_chars: characters of visible text.
+        changed_at: when its origin changed it, in Unix seconds; None if that is not known, or it is sent for
+            another reason.
         there: the page that Intercom has, if it is just this one: then nothing needs to be sent.
     """
 
@@ -74,6 +76,7 @@ class Upsert:
     source_hash: str
     links: tuple[tuple[str, str | None], ...]
     text_chars: int = 0
+    changed_at: float | None = None
     aliases: tuple[str, ...] | None = None
     warnings: tuple[str, ...] = ()
     there: RemotePage | None = None
@@ -97,13 +100,17 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Same:
-    """A page that came out as it was acknowledged, though maybe not all of its parts."""
+    """A page that came out as it was acknowledged, though maybe not all of its parts.
+
+    `changed_at`: as in Upsert.
+    """
 
     task: Task
     version: str
     source_hash: str
     links: tuple[tuple[str, str | None], ...]
     text_chars: int = 0
+    changed_at: float | None = None
     aliases: tuple[str, ...] | None = None
     warnings: tuple[str, ...] = ()
     parts: Parts = field(default_factory=Parts)

@@ -102,6 +102,7 @@ async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Chang
     digest = content_hash(made.page)
     length = sum(text_chars(page.html) for page in (made.page, *made.parts))
     record = task.record
+    changed_at = _changed_at(task, document, survey.completed_at)
     if (
         record is not None
         and record.state in (RecordState.LIVE, RecordState.QUARANTINED)
@@ -114,6 +115,7 @@ async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Chang
             source_hash=source_digest,
             links=links,
             text_chars=length,
+            changed_at=changed_at,
             aliases=aliases,
             warnings=draft.warnings,
             parts=parts,
@@ -126,11 +128,29 @@ async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Chang
         source_hash=source_digest,
         links=links,
         text_chars=length,
+        changed_at=changed_at,
         aliases=aliases,
         warnings=draft.warnings,
         there=_there(made.page, task.remote),
         parts=parts,
     )
+
+
+def _changed_at(task: Task, document: Document, completed_at: float | None) -> float | None:
+    """When its origin changed what is sent now, in Unix seconds; None if nobody can tell.
+
+    What a first sync finds was there all along, and what the rules, a link or a repair send again did not
+    change. A new page was not there at the last complete run, whatever date its file was copied with.
+    """
+    record = task.record
+    if completed_at is None or document.updated_at is None or task.remote is not None:
+        return None
+    if task.reason not in ("new", "changed", "pending"):
+        return None
+    changed_at = document.updated_at.timestamp()
+    if record is None or record.content_hash is None:
+        return max(changed_at, completed_at)
+    return changed_at if record.version != task.item.version else None
 
 
 def _there(page: Page, remote: RemotePage | None) -> RemotePage | None:

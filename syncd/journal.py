@@ -62,6 +62,8 @@ class Sent:
         settled_before: no request that was begun before this moment, in Unix seconds, could still be
             applied after this one; None if that is not known.
         unsure: an earlier try of the same request got no answer, and may be applied after newer ones.
+        changed_at: when its origin changed it, in Unix seconds, for how long that took to arrive; None if
+            that is not known, or it was sent for another reason.
     """
 
     external_id: str
@@ -83,6 +85,7 @@ class Sent:
     settled_before: float | None = None
     part_of: str | None = None
     unsure: bool = False
+    changed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -217,6 +217,7 @@ class Survey(Seen):
         published: where each page is, or will be, found by readers.
         records: what was delivered before.
         remote: pages that Intercom was found to have for items, or parts of them, without a record.
+        completed_at: Unix seconds of the last complete run before this one; None before the first.
     """
 
     snapshot: Snapshot
@@ -228,6 +229,7 @@ class Survey(Seen):
     published: Published
     records: Mapping[str, Record]
     remote: Mapping[str, RemotePage]
+    completed_at: float | None = None
 
 
 @asynccontextmanager
@@ -335,6 +337,7 @@ async def look(
         published=published,
         records=records,
         remote=remote or {},
+        completed_at=standing.completed_at,
     )
 
 

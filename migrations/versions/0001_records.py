@@ -101,9 +101,17 @@ def upgrade() -> None:
         sa.Column("page_id", sa.Text),
         sa.Column("evidence", sa.Text),
         sa.Column("by", sa.Text),
+        sa.Column("lag_s", sa.Double),
     )
     op.create_index("outcomes_by_run", "outcomes", ["run"])
     op.create_index("outcomes_by_page", "outcomes", ["source", "external_id"])
+    op.create_index(
+        "outcomes_with_lag",
+        "outcomes",
+        ["source", "id"],
+        sqlite_where=sa.text("lag_s IS NOT NULL"),
+        postgresql_where=sa.text("lag_s IS NOT NULL"),
+    )
     op.create_table(
         "holds",
         sa.Column("source", sa.Text, primary_key=True),

@@ -13,6 +13,8 @@ from syncd.cli.options import config_option, json_option
 from syncd.guards import ALARM_AFTER_S
 
 if TYPE_CHECKING:
+    from syncd.config.model import SourceConfig
+    from syncd.state.freshness import Freshness
     from syncd.state.queries import SourceSummary
 
 
@@ -33,24 +35,28 @@ def command(config_path: Path | None, as_json: bool) -> int:
     from syncd.cli.text import telling
     from syncd.clock import SystemClock
     from syncd.model import Result
+    from syncd.state.freshness import freshness
     from syncd.state.queries import source_summaries
 
     loaded = configuration(config_path)
     now = SystemClock().now()
     with app.state_reader(loaded) as store:
         known = {summary.source: summary for summary in source_summaries(store)}
+        fresh = freshness(store, [source.name for source in loaded.sources], now=now)
     running = app.state_is_held(loaded)
     rows = [
         _row(source.name, known.get(source.name), enabled=source.enabled, now=now, running=running)
         for source in loaded.sources
     ]
     configured = {source.name for source in loaded.sources}
+    for row, source in zip(rows, loaded.sources, strict=True):
+        row |= {"freshness": _freshness(source, known.get(source.name), fresh[source.name], now)}
     for name, told in told_by_service(loaded).items():
         for row in rows:
             if row["name"] == name:
                 row |= {"next_run": told["next_run"], "running": told["running"] is not None}
     rows += [
-        _row(name, summary, enabled=True, now=now, running=running) | {"configured": False}
+        _row(name, summary, enabled=True, now=now, running=running) | {"configured": False, "freshness": None}
         for name, summary in known.items()
         if name not in configured
     ]
@@ -110,6 +116,20 @@ def _row(
     }
 
 
+def _freshness(
+    source: SourceConfig, summary: SourceSummary | None, fresh: Freshness, now: float
+) -> dict[str, Any]:
+    from syncd.state.freshness import is_stale
+
+    objective_s = source.freshness.objective
+    stale = source.enabled and is_stale(summary, objective_s, now=now)
+    return asdict(fresh) | {
+        "objective_s": objective_s or None,
+        "met": not (stale or fresh.misses(objective_s)) if objective_s else None,
+        "stale": stale,
+    }
+
+
 def _blocked_since(summary: SourceSummary | None, now: float) -> float | None:
     """Since when a page is gone from the source, if it is still published after so long."""
     since = None if summary is None else summary.missing_since
@@ -137,13 +157,23 @@ def _print(rows: list[dict[str, Any]], now: float) -> None:
         return "never" if moment is None else f"{age(now - moment)} ago"
 
     table(
-        ("source", "last result", "live", "quarantined", "missing", "held", "last complete run"),
+        (
+            "source",
+            "last result",
+            "live",
+            "quarantined",
+            "missing",
+            "held",
+            "last complete run",
+            "change to Intercom (p50, p95)",
+        ),
         [
             (
                 row["name"],
                 _result(row, now) if row["configured"] else "not configured",
                 *(str(row[column]) for column in ("live", "quarantined", "missing", "held")),
                 since(row["last_complete"]),
+                _lag(row["freshness"]),
             )
             for row in rows
         ],
@@ -167,6 +197,18 @@ def _print(rows: list[dict[str, Any]], now: float) -> None:
             click.echo(
                 f"\n{row['name']}: {_alarm(hold)}{hold['count']} {what} held for {age(hold['age_s'])}: "
                 f"{one_line(hold['reason'])}\n  {_next(row['name'], hold)}"
+            )
+        fresh = row["freshness"]
+        if fresh["stale"]:
+            click.echo(
+                f"\n{row['name']}: STALE: the last complete run was {since(row['last_complete'])}, and the "
+                f"objective is {age(fresh['objective_s'])}\n  syncd sync {row['name']}"
+            )
+        elif fresh["met"] is False:
+            click.echo(
+                f"\n{row['name']}: one change in twenty took {age(fresh['p95_s'])} or longer to reach "
+                f"Intercom, and the objective is {age(fresh['objective_s'])}\n"
+                f"  syncd runs --source {row['name']}"
             )
         if row["taken_down"]:
             click.echo(
@@ -200,6 +242,14 @@ def _result(row: dict[str, Any], now: float) -> str:
     if row["interrupted"]:
         return "interrupted"
     return str(row["result"] or "not run yet")
+
+
+def _lag(fresh: dict[str, Any] | None) -> str:
+    from syncd.cli.text import age
+
+    if fresh is None or fresh["p50_s"] is None:
+        return "-"
+    return f"{age(fresh['p50_s'])}, {age(fresh['p95_s'])}"
 
 
 def _alarm(row: dict[str, Any]) -> str:

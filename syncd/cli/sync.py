@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from syncd.errors import SourceBusy
 if TYPE_CHECKING:
     from syncd.config.model import Config
     from syncd.outcome import Outcome
+    from syncd.state.freshness import Freshness
     from syncd.state.queries import SourceSummary
     from syncd.state.store import SqlStateStore
 
@@ -80,14 +82,19 @@ def run_sync(
     trigger = "manual" if sys.stderr.isatty() else "cron"
     silent = as_json or quiet
     stopped_by: signal.Signals | None = None
+    objectives = {source.name: source.freshness.objective for source in app.chosen(config, ())}
     summaries: list[SourceSummary] = []
+    lags: Mapping[str, Freshness] = {}
     try:
         with app.state_store(config, command="syncd sync") as store:
             outcomes, stopped_by = asyncio.run(_collect(config, store, names, full, repair, trigger, silent))
             if config.metrics_textfile is not None:
+                from syncd.clock import SystemClock
+                from syncd.state.freshness import freshness
                 from syncd.state.queries import source_summaries
 
                 summaries = source_summaries(store)
+                lags = freshness(store, objectives, now=SystemClock().now())
     except SourceBusy:
         from syncd.cli.following import run_by_service
 
@@ -108,7 +115,8 @@ def run_sync(
         write_textfile(
             config.base / config.metrics_textfile.expanduser(),
             {summary.source: summary for summary in summaries},
-            [source.name for source in app.chosen(config, ())],
+            lags,
+            objectives,
         )
     if stopped_by is not None:
         return exit_codes.INTERRUPTED if stopped_by == signal.SIGINT else exit_codes.TERMINATED

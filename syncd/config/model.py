@@ -223,6 +223,17 @@ class Rendering(Section):
     )
 
 
+class FreshnessObjective(Section):
+    """How long a change may take to reach Intercom."""
+
+    objective: Seconds = Field(
+        default="1d",
+        validate_default=True,
+        description="95 of 100 changes are there after that time, and a complete run is never longer ago; if "
+        "not, `syncd status`, the metrics and the notifications say so. 0: none.",
+    )
+
+
 class Common(Section):
     """Settings of a source that `defaults` can give for all."""
 
@@ -274,6 +285,9 @@ class Common(Section):
         default="1d",
         validate_default=True,
         description="How often a run compares all pages with what Intercom shows. 0: never.",
+    )
+    freshness: FreshnessObjective = Field(
+        default_factory=FreshnessObjective, description="How long a change may take to reach Intercom."
     )
     rendering: Rendering = Field(default_factory=Rendering, description="How documents become pages.")
     limits: Limits = Field(default_factory=Limits, description="What a single page may be.")

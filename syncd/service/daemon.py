@@ -86,6 +86,7 @@ class _Daemon:
     async def run(self) -> None:
         Signals(stop=self.service.stop, reload=lambda: self._begin(self._reload_or_complain())).install()
         self.watch.watch(places(self.service.config))
+        await self.metrics.refresh()  # what is acknowledged from now on is counted
         beating = asyncio.create_task(self.health.beat())
         watching = asyncio.create_task(self.watch.run())
         try:

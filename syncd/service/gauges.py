@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,25 +15,33 @@ from prometheus_client.registry import Collector
 from syncd import __version__
 from syncd.errors import ConfigError
 from syncd.model import Result
+from syncd.state.freshness import Freshness
 from syncd.state.queries import SourceSummary
 
 ACTIONS = ("created", "updated", "deleted", "failed")
 """What runs do to pages: fields of a report."""
 
 Summaries = Mapping[str, SourceSummary]
+Lags = Mapping[str, Freshness]
+"""How long changes took lately, by source."""
+
+Objectives = Mapping[str, float]
+"""Seconds that a change may take, by source; 0: no objective."""
 
 
 class _Standing(Collector):
-    def __init__(self, summaries: Summaries, names: Collection[str]) -> None:
-        self._summaries = summaries
-        self._names = names
+    def __init__(self, summaries: Summaries, lags: Lags, objectives: Objectives) -> None:
+        self._told = (summaries, lags, objectives)
 
     def collect(self) -> Iterable[Metric]:
-        return standing(self._summaries, self._names)
+        return standing(*self._told)
 
 
-def standing(summaries: Summaries, names: Collection[str]) -> Iterator[Metric]:
-    """How the sources stand, as the state store knows it; a source that never ran counts with zeros."""
+def standing(summaries: Summaries, lags: Lags, objectives: Objectives) -> Iterator[Metric]:
+    """How each source that has an entry in `objectives` stands, as the state store knows it.
+
+    One that never ran counts with zeros.
+    """
     info = InfoMetricFamily("syncd_build", "What runs.")
     info.add_metric([], {"version": __version__, "python": platform.python_version()})
     yield info
@@ -45,7 +53,9 @@ def standing(summaries: Summaries, names: Collection[str]) -> Iterator[Metric]:
     began = gauge("last_run_timestamp_seconds", "When the last run began; 0: never.", "source")
     results = gauge("last_run_result", "1 for the result of the last run.", "source", "result")
     counts = gauge("last_run_pages", "Pages that the last run carried out.", "source", "action")
-    for name in sorted(names):
+    objective = gauge("freshness_objective_seconds", "How long a change may take; 0: no objective.", "source")
+    lag = gauge("freshness_seconds", "How long changes of the last 7 days took.", "source", "quantile")
+    for name in sorted(objectives):
         summary = summaries.get(name)
         for state in ("live", "pending", "deleting", "quarantined", "skipped", "missing", "ambiguous"):
             pages.add_metric([name, state], getattr(summary, state, 0))
@@ -58,19 +68,24 @@ def standing(summaries: Summaries, names: Collection[str]) -> Iterator[Metric]:
         began.add_metric([name], last.started if last is not None else 0)
         for result in Result:
             results.add_metric([name, result.value], last is not None and last.result == result.value)
+        objective.add_metric([name], objectives[name])
+        fresh = lags.get(name, Freshness())
+        for quantile, value in (("0.5", fresh.p50_s), ("0.95", fresh.p95_s)):
+            if value is not None:
+                lag.add_metric([name, quantile], value)
         for action in ACTIONS:
             counts.add_metric([name, action], getattr(last, action, 0))
-    yield from (pages, held, parked, since, complete, began, results, counts)
+    yield from (pages, held, parked, since, complete, began, results, counts, objective, lag)
 
 
-def write_textfile(path: Path, summaries: Summaries, names: Collection[str]) -> None:
+def write_textfile(path: Path, summaries: Summaries, lags: Lags, objectives: Objectives) -> None:
     """Leave how the sources stand for node_exporter's textfile collector; the file is whole at any time.
 
     Raises:
         ConfigError: it cannot be written.
     """
     registry = CollectorRegistry()
-    registry.register(_Standing(summaries, names))
+    registry.register(_Standing(summaries, lags, objectives))
     text = generate_latest(registry)
     temporary: Path | None = None
     try:

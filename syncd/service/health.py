@@ -90,5 +90,5 @@ class Health:
         # Without the state store there is still much to tell.
         with suppress(SyncdError, TimeoutError):
             async with asyncio.timeout(ANSWER_S):
-                self._metrics.summaries = await self._service.summaries()
+                await self._metrics.refresh()
         return Response(self._metrics.text(), media_type=METRICS_TYPE)

@@ -17,12 +17,13 @@ from prometheus_client.registry import Collector
 
 from syncd.log import dropped
 from syncd.model import Result
-from syncd.service.gauges import ACTIONS, Summaries, gauge, standing
+from syncd.service.gauges import ACTIONS, Lags, Summaries, gauge, standing
 from syncd.service.service import Ended, Service
 from syncd.service.signatures import CHECKS
 from syncd.service.webhooks import ANSWERS
 
 _STATUSES = ("2xx", "3xx", "4xx", "429", "5xx", "none")
+_LAGS_S = (10, 60, 300, 900, 1800, 3600, 7200, 14400, 43200, 86400, 259200, 604800)
 _DURATIONS_S = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 7200)
 
 
@@ -30,12 +31,14 @@ class Metrics:
     """The metrics of a service.
 
     Attributes:
-        summaries: how the sources stand, as last asked of the state store.
+        summaries, lags: how the sources stand, and how fresh they are, as last asked of the state store.
     """
 
     def __init__(self, service: Service) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.summaries: Summaries = {}
+        self.lags: Lags = {}
+        self._line: int | None = None
         self._service = service
         self._registry = CollectorRegistry(auto_describe=True)
         self._sources: set[str] = set()
@@ -48,6 +51,13 @@ class Metrics:
             "How long runs took.",
             ["source"],
             buckets=_DURATIONS_S,
+            registry=self._registry,
+        )
+        self._changes = Histogram(
+            "syncd_change_lag_seconds",
+            "How long changes took from their origin to Intercom's acknowledgement.",
+            ["source"],
+            buckets=_LAGS_S,
             registry=self._registry,
         )
         for status in _STATUSES:
@@ -64,12 +74,14 @@ class Metrics:
         names = {source.name for source in self._service.sources}
         for name in self._sources - names:
             self._durations.remove(name)
+            self._changes.remove(name)
             for action in ACTIONS:
                 self._pages.remove(name, action)
             for result in Result:
                 self._runs.remove(name, result.value)
         for name in names - self._sources:
             self._durations.labels(name)
+            self._changes.labels(name)
             for action in ACTIONS:
                 self._pages.labels(name, action)
             for result in Result:
@@ -86,6 +98,16 @@ class Metrics:
         self._runs.labels(report.name, report.result.value).inc()
         self._durations.labels(report.name).observe(report.seconds)
 
+    async def refresh(self) -> None:
+        """Ask the state store how the sources stand. Raises StateStoreError."""
+        service = self._service
+        self.summaries = await service.summaries()
+        self.lags = await service.freshness()
+        self._line, changes = await service.lags_after(self._line)
+        for name, lag_s in changes:
+            if name in self._sources:
+                self._changes.labels(name).observe(lag_s)
+
     def answered(self, status: int | None) -> None:
         """Count an answer of Intercom, by its status; None if there was none."""
         kind = "none" if status is None else "429" if status == 429 else f"{status // 100}xx"
@@ -101,8 +123,9 @@ class Metrics:
 
     def families(self) -> Iterator[Metric]:
         """What is true at this moment."""
-        yield from standing(self.summaries, self._sources)
         service = self._service
+        objectives = {source.name: source.freshness.objective for source in service.sources}
+        yield from standing(self.summaries, self.lags, objectives)
         due = gauge("next_run_timestamp_seconds", "When it is due next; 0: not planned.", "source")
         running = gauge("run_in_progress", "1 while it runs.", "source")
         paused = gauge("source_paused", "1 while it runs only on demand.", "source")

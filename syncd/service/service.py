@@ -19,6 +19,7 @@ from syncd.outcome import Outcome
 from syncd.service.calendar import Calendar
 from syncd.service.queue import Queue, Want
 from syncd.service.timetable import Timetable
+from syncd.state.freshness import Freshness, freshness, lags_after
 from syncd.state.queries import SourceSummary, source_summaries
 
 log = get_logger(__name__)
@@ -83,6 +84,15 @@ class Service:
     async def summaries(self) -> dict[str, SourceSummary]:
         """How each source stands, as the state store knows it."""
         return {summary.source: summary for summary in await self._engine.ask(source_summaries)}
+
+    async def freshness(self) -> Mapping[str, Freshness]:
+        """How long the changes of each source took lately."""
+        names, now = [source.name for source in self.sources], self.clock.now()
+        return await self._engine.ask(lambda store: freshness(store, names, now=now))
+
+    async def lags_after(self, line: int | None) -> tuple[int, Sequence[tuple[str, float]]]:
+        """How long each change took that came after a line of the audit trail, and the newest line."""
+        return await self._engine.ask(lambda store: lags_after(store, line))
 
     async def ask(self, question: Callable[..., object]) -> object:
         """Ask the state store something else, in its thread."""

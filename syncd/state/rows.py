@@ -81,7 +81,10 @@ class Row(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """One line of the audit trail: what was done, or refused, for one page."""
+    """One line of the audit trail: what was done, or refused, for one page.
+
+    `lag_s`: how long its origin's change took to be acknowledged, if that is known.
+    """
 
     external_id: str
     action: str
@@ -91,6 +94,7 @@ class Outcome(NamedTuple):
     page_id: str | None = None
     evidence: str | None = None
     by: str | None = None
+    lag_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +183,7 @@ def fold(
         elif isinstance(entry, Deleted) and after is not row:
             changes.links[external_id] = {}
             changes.aliases[external_id] = []
-        outcome = judge(row, entry)
+        outcome = judge(row, entry, at=at)
         if outcome is not None:
             changes.outcomes.append(outcome)
     return changes
@@ -308,7 +312,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
     return row
 
 
-def judge(row: Row | None, entry: Entry) -> Outcome | None:
+def judge(row: Row | None, entry: Entry, *, at: float) -> Outcome | None:
     """Return the line of the audit trail that the entry adds, if it adds one."""
     match entry:
         case Sent():
@@ -319,6 +323,8 @@ def judge(row: Row | None, entry: Entry) -> Outcome | None:
                 hash_before=entry.hash_before,
                 hash_after=entry.content_hash,
                 page_id=entry.page_id,
+                # Clocks differ: what arrives before it was changed took no time.
+                lag_s=None if entry.changed_at is None else max(0.0, at - entry.changed_at),
             )
         case Deleted():
             return Outcome(
