@@ -35,7 +35,7 @@ class Laws:
         self._policy = policy
         self._intended: dict[str, str] = {}
         self._deleted_by_look: dict[int, set[str]] = {}
-        self._rows_at_look: dict[int, int] = {}
+        self._rows_at_look: dict[int | None, int] = {}
         self._finished: set[int] = set()
         # Deleted before: when a late request publishes such a page again, it goes outside any budget.
         self._gone: set[str] = set()
@@ -114,6 +114,8 @@ class Laws:
         elif departure.method == "DELETE":
             if self._intended.get(departure.external_id) != DELETE:
                 self.fail("I5", f"DELETE {departure.external_id} without an intent")
+            # The budget was judged with the pages of the source before any of them went.
+            rows = self._rows_at_look.setdefault(self._last_look(departure.process), rows)
             if not taken_down:
                 self._may_delete(departure, rows, approved)
 
@@ -136,7 +138,6 @@ class Laws:
         if external_id not in self._gone:
             gone = self._deleted_by_look.setdefault(index, set())
             gone.add(external_id)
-            rows = self._rows_at_look.setdefault(index, rows)
             self._within_budget(len(gone), rows, approved, external_id)
         since = origin.here_since.get(external_id)
         if since is None or external_id in origin.withheld:

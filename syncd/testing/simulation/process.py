@@ -12,6 +12,7 @@ from contextvars import Context, copy_context
 from typing import Any, TypeVar, cast
 
 from syncd.errors import StateStoreError
+from syncd.intercom.pacing import Pacer
 from syncd.intercom.transport import Answer, Request
 from syncd.lease import HeldLease
 from syncd.testing.simulation.choices import USUAL, Choices
@@ -58,6 +59,7 @@ class Process:
         quiet_until: virtual seconds; an answer told it to send nothing before.
         lease: held while it runs; None where a lock of the operating system does that work.
         keep: its thread for the store.
+        pacer: what it knows of the request limit, for all its runs.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Process:
         self.context: Context = copy_context()
         self.context.run(ACTOR.set, self)
         self.keep = Lane(self, slowest_s=0.05)
+        self.pacer = Pacer(clock=self, sleep=self.sleep, share=1.0)
 
     def began(self, task: asyncio.Task[Any]) -> None:
         self._tasks.append(task)

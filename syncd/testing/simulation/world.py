@@ -16,7 +16,7 @@ from typing import Any
 from syncd.decision import Approve, Decision, Freeze, Reject, Release, Restore, TakeDown
 from syncd.errors import FatalError, LeaseLost, SourceBusy, SourceError
 from syncd.guards import APPROVAL_LIFE_S, Policy
-from syncd.intercom.pacing import Paced, Pacer
+from syncd.intercom.pacing import Paced
 from syncd.intercom.pages import Pages
 from syncd.intercom.retry import RetryBudget, Retrying
 from syncd.intercom.transport import Counted, Fenced
@@ -109,9 +109,8 @@ class World(Hooks):
     def make_source(self, process: Process, *, fence: Callable[[], None] = lambda: None) -> Source:
         """The one source, as one process has it configured."""
         counted = Counted(process)
-        pacer = Pacer(clock=process, sleep=process.sleep, share=1.0)
         transport = Retrying(
-            Paced(Fenced(counted, fence), pacer),
+            Paced(Fenced(counted, fence), process.pacer),
             sleep=process.sleep,
             random=process.random,
             budget=RetryBudget(),
