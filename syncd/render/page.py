@@ -13,7 +13,7 @@ from syncd.model import Document, Draft, Section
 from syncd.render import dialects, front_matter
 from syncd.render.addresses import address_of
 from syncd.render.characters import count_deceptive, normalise, one_line, shortened
-from syncd.render.coverage import LEAST, coverage
+from syncd.render.coverage import lost
 from syncd.render.dialects.page import Page
 from syncd.render.findings import examine
 from syncd.render.front_matter import FrontMatter
@@ -80,10 +80,11 @@ def _draft(document: Document, rules: Rules) -> Draft:
 
 def _lost(document: Document, made: Draft) -> Iterator[str]:
     """Tell of words that have not arrived. `document`: with what it includes, and without front matter."""
-    share, _, missing = coverage(document, made)
-    if share < LEAST:
-        first = " ".join(dict.fromkeys(missing[:_FIRST_WORDS]))
-        yield f"{len(missing)} word(s) of the document, {1 - share:.1%}, are not in the page: {first}"
+    found = lost(document, made)
+    if found is not None:
+        first = " ".join(dict.fromkeys(found.missing[:_FIRST_WORDS]))
+        share = 1 - found.share
+        yield f"{len(found.missing)} word(s) of the document, {share:.1%}, are not in the page: {first}"
 
 
 def _sections(html: str, title: str, rules: Rules) -> tuple[Section, ...]:

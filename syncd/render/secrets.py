@@ -36,14 +36,14 @@ class _Form(NamedTuple):
     """A form that secrets have.
 
     Attributes:
-        anchors: no match without one of these in the text, in lower case.
+        starts: what a match may begin with, in lower case.
         pattern: its group 1 is the secret.
         shown: how many characters tell the kind and no more.
         judge: whether a match is a secret indeed.
     """
 
     kind: str
-    anchors: tuple[str, ...]
+    starts: tuple[str, ...]
     pattern: re.Pattern[str]
     shown: int
     judge: Callable[[str], bool]
@@ -63,17 +63,33 @@ _FUNCTION = re.compile(r"[(){}\[\]<>$%]")
 def find_secrets(text: str) -> list[Secret]:
     """Return what looks like a secret in a plain text, each once, in the order of their forms."""
     lower = text.lower()
+    if len(lower) != len(text):  # a letter became two
+        lower = "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
     found: dict[str, Secret] = {}
     for form in _FORMS:
-        if not any(anchor in lower for anchor in form.anchors):
-            continue
-        for match in form.pattern.finditer(text):
-            secret = match[1]
+        end = 0
+        for at in _places(lower, form.starts):
+            match = form.pattern.match(text, at) if at >= end else None
+            if match is None:
+                continue
+            end, secret = match.end(), match[1]
             if form.judge(secret):
                 fingerprint = "sha256:" + hashlib.sha256(secret.encode()).hexdigest()[:12]
                 excerpt = f"{secret[: form.shown]}… ({len(secret)} characters)"
                 found.setdefault(fingerprint, Secret(form.kind, excerpt, fingerprint))
     return list(found.values())
+
+
+def _places(lower: str, starts: tuple[str, ...]) -> list[int]:
+    """Where any of some texts stands, from left to right."""
+    # To look for plain texts first is ten times as fast as to let an expression try every character.
+    places = []
+    for start in starts:
+        at = lower.find(start)
+        while at >= 0:
+            places.append(at)
+            at = lower.find(start, at + 1)
+    return sorted(places)
 
 
 def looks_random(text: str) -> bool:
@@ -117,15 +133,15 @@ def _is_password(secret: str) -> bool:
     return _random(3.5)(secret)
 
 
-def _form(kind: str, anchors: str, pattern: str, shown: int, judge: Callable[[str], bool]) -> _Form:
-    return _Form(kind, tuple(anchors.split()), re.compile(pattern), shown, judge)
+def _form(kind: str, starts: str, pattern: str, shown: int, judge: Callable[[str], bool]) -> _Form:
+    return _Form(kind, tuple(starts.split()), re.compile(pattern), shown, judge)
 
 
 # The forms are those that their makers document, so that scanners find them.
 _FORMS = (
     _form(
         "a private key",
-        "private",
+        "-----begin",
         r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
         r"((?:\s+[A-Za-z-]+: [^\n]*)*[A-Za-z0-9+/=\s]{100,})",
         0,
@@ -162,7 +178,7 @@ _FORMS = (
     _form("an Intercom token", "dg9ro", r"\b(dG9rO[A-Za-z0-9+/]{50,80}={0,2})", 5, _random(4.0, 5)),
     _form(
         "an OpenAI key",
-        "t3blbkfj",
+        "sk-",
         r"\b(sk-[A-Za-z0-9_-]{20,120}T3BlbkFJ[A-Za-z0-9_-]{20,120})",
         3,
         _random(3.8),
@@ -174,7 +190,7 @@ _FORMS = (
     _form("a JSON Web Token", "eyj", r"\b(eyJ[\w-]{8,4000}\.eyJ[\w-]{8,8000}\.[\w-]{20,1000})", 0, _is_token),
     _form(
         "a password",
-        "passw pwd secret api_key apikey api-key access_token access-token auth_token",
+        "passw pwd secret api_key apikey api-key access_token access-token auth_token auth-token",
         # In the query of an address it is mostly meant for the reader, such as a meeting's.
         r"(?<![?&])(?i:passw(?:or)?d|pwd|secret(?:_key)?|api[_-]?key|(?:access|auth)[_-]token)[\"']?"
         r"[ \t]*(?:=|:=|:|=>)[ \t]*[\"']?([^\s\"'`,;&|]{16,120})",

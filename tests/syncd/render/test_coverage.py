@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from syncd.render import Rules, render
-from syncd.render.coverage import coverage
+from syncd.render.coverage import coverage, lost
 from tests.builders import document, draft
 
 
@@ -42,6 +42,38 @@ def test_html_is_read_without_what_is_hidden_in_it() -> None:
     body = "<head><title>no</title></head><p>a</p><script>no</script><style>no</style><!-- no -->"
 
     assert coverage(document(body, media_type="text/html"), draft("<p>a</p>")).missing == ()
+
+
+_BLOCKS = (
+    "# Title",
+    "The same line.",
+    "One [two](https://example.com/three) *four* `five` é\u2014ü &amp; six.",
+    "```sh\nseven --eight\n```",
+    "| nine | ten |\n|---|---|\n| 11 | 12 |",
+    "1. thirteen\n2. fourteen",
+    "The same line.",
+)
+
+
+@pytest.mark.parametrize("gone", range(len(_BLOCKS)))
+def test_quick_look_misses_no_lost_block(gone: int) -> None:
+    """Lines in order are proof enough that all arrived, and nothing less is: not even a line like it."""
+    rest = "\n\n".join(block for place, block in enumerate(_BLOCKS) if place != gone)
+    whole = document("\n\n".join(_BLOCKS))
+    made = render(document(rest), Rules())
+
+    found = lost(whole, made)
+
+    assert found is not None
+    assert found == coverage(whole, made)
+    assert lost(document(rest), made) is None
+
+
+def test_quick_look_finds_words_out_of_order() -> None:
+    """Footnotes stand at the end of a page, and nothing of them is lost."""
+    body = "One[^1] two.\n\n[^1]: Three four.\n\nFive " + "six seven. " * 500
+
+    assert lost(document(body), render(document(body), Rules())) is None
 
 
 def test_lost_words_are_a_warning_of_the_page() -> None:

@@ -62,6 +62,7 @@ REAL = {
     "OpenSSH key": private_key("OPENSSH "),
     "unnamed key": private_key(""),
     "password": "password: " + chance(20),
+    "token of a header": "x-Auth-Token: " + chance(24),
     "password in JSON": f'{{"api_key": "{chance(32)}"}}',
 }  # fmt: skip
 
@@ -134,6 +135,13 @@ def test_token_in_a_query_is_told_of() -> None:
         "a link to x.example.com has what seems to be a token in its query (access_token=…)",
     )
     assert chance(32) in draft.html
+
+
+def test_places_hold_where_a_letter_changes_its_length() -> None:
+    """A capital I with a dot becomes two letters in lower case, and what follows stands elsewhere."""
+    found = find_secrets("\u0130" * 9 + " PASSWORD = " + chance(20) + " and secret_key: " + chance(24))
+
+    assert [secret.kind for secret in found] == ["a password", "a password"]
 
 
 def test_password_of_a_meeting_is_no_secret() -> None:
