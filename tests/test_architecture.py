@@ -45,6 +45,7 @@ WIRING = {
     "syncd.app",
     "syncd.engine",
     "syncd.takedown",
+    "syncd.verdict",
     "syncd.cli",
     "syncd.sandbox",
     "syncd.service",

@@ -27,6 +27,7 @@ _COMMANDS = {
     "sync": ("sync", "Run now: publish what changed, remove what is gone."),
     "verify": ("verify", "Compare what Intercom holds with what was sent; --repair mends it."),
     "run": ("run", "Be the service: keep all sources in sync until a signal ends it."),
+    "dashboard": ("dashboard", "Open the service's pages for people: print an address that signs in."),
     "health": ("health", "Tell whether the service lives, or is ready; for container health checks."),
     "status": ("status", "Tell how each source stands."),
     "runs": ("runs", "Tell the history of runs."),

@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from syncd.cli.options import config_option, json_option
-
-if TYPE_CHECKING:
-    from syncd.state.queries import Explanation
 
 
 @click.command("explain")
@@ -32,18 +28,19 @@ def command(page: str, source: str | None, config_path: Path | None, as_json: bo
     from syncd.cli.session import configuration
     from syncd.cli.text import one_line
     from syncd.state.queries import explain
+    from syncd.verdict import VERDICTS, judged
 
     loaded = configuration(config_path)
     with app.state_reader(loaded) as store:
         found = find(loaded, store, page, source)
         told = explain(store, *found)
-    verdict, reasons = _judged(told)
+    verdict, reasons = judged(told)
     if as_json:
         print_json({"schema": SCHEMA, "known": verdict, "reasons": reasons, **asdict(told)})
         return
     title = told.page.title if told.page is not None and told.page.title else told.external_id
     click.echo(f"{one_line(title)} ({one_line(told.external_id)} of {told.source})")
-    click.echo(f"  Fin {_VERDICTS[verdict]}")
+    click.echo(f"  Fin {VERDICTS[verdict]}")
     for reason in reasons:
         click.echo(f"  - {one_line(reason)}")
     if told.outcomes:
@@ -51,43 +48,6 @@ def command(page: str, source: str | None, config_path: Path | None, as_json: bo
     for line in told.outcomes:
         by = f" by {line.by}" if line.by else ""
         click.echo(f"  {_when(line.at)}  {line.action}{one_line(by)}: {one_line(line.reason)}")
-
-
-_VERDICTS = {
-    "yes": "knows it, as it was sent last.",
-    "outdated": "knows an older version of it.",
-    "unsure": "may or may not know it: a request got no valid answer.",
-    "no": "does not know it.",
-}
-
-
-def _judged(told: Explanation) -> tuple[str, list[str]]:
-    """Whether Fin knows the page (yes, outdated, unsure, no), and the sentences behind it."""
-    page, reasons = told.page, []
-    if told.frozen is not None:
-        reasons.append(f"nothing of the source is sent: on hold by {told.frozen.by}: {told.frozen.why}")
-    if told.taken_down is not None:
-        order = told.taken_down
-        reasons.append(f"taken down by {order.by} on {_when(order.since)}: {order.why}")
-    reasons += [f"the last listing left it out, or could not see it: {reason}" for reason in told.unlisted]
-    reasons += [f"the source holds {hold.count} page(s) back: {hold.reason}" for hold in told.holds]
-    if page is None:
-        return "no", reasons or ["no run ever saw it: see whether 'syncd plan' names it"]
-    if page.version:
-        reasons.append(f"version at the source: {page.version}")
-    if page.absences:
-        reasons.append(f"missing from the last {page.absences} listing(s)")
-    if page.error:
-        reasons.append(page.error)
-    if page.content_hash is not None and page.page_id is not None and page.state != "tombstone":
-        reasons.append(f"sent as content {page.content_hash[:12]}, Intercom's page {page.page_id}")
-    if page.state == "tombstone":
-        return "no", [*reasons, f"deleted from Intercom on {_when(page.updated)}"]
-    if page.ambiguous_at is not None or page.state in ("pending", "deleting"):
-        return "unsure", [*reasons, "the next runs look at Intercom and settle it"]
-    if page.page_id is None:
-        return "no", reasons
-    return ("yes" if page.state == "live" else "outdated"), reasons
 
 
 def _when(at: float) -> str:

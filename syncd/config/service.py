@@ -10,6 +10,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
 
 from syncd.config.pattern import Matching
+from syncd.config.quantity import Seconds
 from syncd.config.section import Section
 from syncd.errors import ConfigError
 
@@ -74,6 +75,53 @@ class Webhooks(Section):
     )
 
 
+def _check_network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError("must be an IP address or a network such as 10.0.0.0/8") from error
+    return text
+
+
+_HeaderName = Annotated[str, Matching(r"^[A-Za-z0-9-]{1,64}$", "must be the name of a header")]
+
+
+class Proxy(Section):
+    """A reverse proxy in front of the service that knows who somebody is."""
+
+    addresses: tuple[
+        Annotated[str, AfterValidator(_check_network), WithJsonSchema({"type": "string"})], ...
+    ] = Field(
+        description="From where it asks, addresses or networks; the headers of all others count for nothing."
+    )
+    user_header: _HeaderName | None = Field(
+        default=None,
+        description="The header in which it names the person, such as X-Forwarded-User. It must remove what "
+        "a browser sends under that name. Without it, people sign in with a token.",
+    )
+    operators: tuple[str, ...] = Field(
+        default=(), description="The names of those who may decide; all others may only look."
+    )
+
+
+class DashboardConfig(Section):
+    """The pages for people. Nobody sees one without signing in; `syncd dashboard` lets this user in."""
+
+    enabled: bool = Field(default=True, description="false: there is none.")
+    operator: Secret | None = Field(
+        default=None, description="Whoever signs in with this token may look and decide."
+    )
+    viewer: Secret | None = Field(
+        default=None, description="Whoever signs in with this token may look, and nothing else."
+    )
+    proxy: Proxy | None = Field(
+        default=None, description="A reverse proxy that ends TLS, and may say who somebody is."
+    )
+    session: Seconds = Field(
+        default="12h", validate_default=True, ge=60, description="After that one signs in again."
+    )
+
+
 class ServiceConfig(Section):
     """How `syncd run` works."""
 
@@ -102,6 +150,9 @@ class ServiceConfig(Section):
     concurrency: int = Field(default=4, ge=1, le=64, description="The most sources that run at once.")
     webhooks: Webhooks = Field(
         default_factory=Webhooks, description="Who may tell that something was pushed."
+    )
+    dashboard: DashboardConfig = Field(
+        default_factory=DashboardConfig, description="The pages for people, and who may see them."
     )
 
     @property

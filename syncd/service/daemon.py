@@ -8,11 +8,13 @@ import random
 import secrets
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from typing import TypeVar
 
 from syncd.clock import SystemClock
 from syncd.config.model import Config
 from syncd.engine import Engine
 from syncd.errors import ConfigError, SyncdError
+from syncd.lanes import ThreadLane
 from syncd.log import get_logger, redact
 from syncd.service.announce import Address, announced, announcement
 from syncd.service.control import Control
@@ -26,8 +28,13 @@ from syncd.service.watch import Watch, places
 from syncd.service.webhooks import Webhooks
 from syncd.state.database import is_postgres
 from syncd.state.store import SqlStateStore
+from syncd.web.access import tokens_of
+from syncd.web.desk import Read
+from syncd.web.site import Dashboard
 
 log = get_logger(__name__)
+
+T = TypeVar("T")
 
 
 async def serve(config: Config, store: SqlStateStore, *, load: Callable[[], Config]) -> None:
@@ -43,7 +50,7 @@ async def serve(config: Config, store: SqlStateStore, *, load: Callable[[], Conf
 
 
 class _Daemon:
-    def __init__(self, config: Config, engine: Engine, load: Callable[[], Config]) -> None:
+    def __init__(self, config: Config, engine: Engine, load: Callable[[], Config], read: Read) -> None:
         self._load = load
         self._token = config.service.access_token(config.base)
         clock = SystemClock()
@@ -55,6 +62,11 @@ class _Daemon:
         self.own_token = secrets.token_urlsafe(32)
         redact.add(self.own_token)
         self.control = Control(self.service, self.own_token, self._token, reload=self.reload)
+        self.dashboard: Dashboard | None = None
+        if config.service.dashboard.enabled:
+            self.dashboard = Dashboard(
+                self.service, read, own_token=self.own_token, secret=lambda: secrets.token_urlsafe(32)
+            )
         self.watch = Watch(lambda source: self._wanted_by_watch(source))
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -68,9 +80,18 @@ class _Daemon:
         met: list[Metrics] = []
         engine = Engine(config, store, answered=lambda status: met[0].answered(status))
         await stack.enter_async_context(engine)
-        daemon = cls(config, engine, load)
+        # People look beside the runs, and neither waits for the other.
+        reader = stack.enter_context(SqlStateStore(config.state_url, read_only=True))
+        lane = await stack.enter_async_context(ThreadLane("dashboard"))
+
+        async def read(question: Callable[[SqlStateStore], T], /) -> T:
+            return await lane(question, reader)
+
+        daemon = cls(config, engine, load, read)
         met.append(daemon.metrics)
         routes = [*daemon.health.routes(), *daemon.webhooks.routes(), *daemon.control.routes()]
+        if daemon.dashboard is not None:
+            routes += daemon.dashboard.routes()
         site = guarded(routes, hosts=config.service.hosts)
         await stack.enter_async_context(serving(site, listener))
         host, port = listener.getsockname()[:2]
@@ -105,12 +126,16 @@ class _Daemon:
             before.state_url,
             before.service.listen,
             before.service.hosts,
-        ):
+        ) or config.service.dashboard.enabled != before.service.dashboard.enabled:
             raise ConfigError(
-                "'state', 'service.listen' and 'service.hosts' need a restart: nothing was changed."
+                "'state', 'service.listen', 'service.hosts' and 'service.dashboard.enabled' need a restart: "
+                "nothing was changed."
             )
         token = config.service.access_token(config.base)
+        tokens_of(config)  # what is wrong with them must change nothing
         self.webhooks.configure(config)
+        if self.dashboard is not None:
+            self.dashboard.configure(config)
         self._token, self.control.tokens = token, (self.own_token, token)
         redact.add(*config.secrets())
         await self.service.configure(config)

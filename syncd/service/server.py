@@ -15,6 +15,7 @@ from syncd.config.service import ServiceConfig
 from syncd.errors import ConfigError
 
 _GRACE_S = 1
+_MAX_HEADERS_BYTES = 32_768
 
 
 def listening(settings: ServiceConfig) -> socket.socket:
@@ -58,6 +59,9 @@ async def serving(application: ASGIApp, listener: socket.socket) -> AsyncIterato
             log_config=None,
             access_log=False,
             server_header=False,
+            # Who asks is who connected: what a header says of that, anybody can write.
+            proxy_headers=False,
+            h11_max_incomplete_event_size=_MAX_HEADERS_BYTES,
             limit_concurrency=512,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=_GRACE_S,

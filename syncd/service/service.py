@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from syncd.clock import Clock, Random, Sleep
 from syncd.config.model import Config, SourceConfig
+from syncd.decision import Decision
 from syncd.engine import Engine
 from syncd.errors import ConfigError, SourceBusy, SyncdError
+from syncd.journal import Hold
 from syncd.log import bound, get_logger
 from syncd.model import Report, Result
 from syncd.outcome import Outcome
@@ -21,8 +24,11 @@ from syncd.service.queue import Queue, Want
 from syncd.service.timetable import Timetable
 from syncd.state.freshness import Freshness, freshness, lags_after
 from syncd.state.queries import SourceSummary, source_summaries
+from syncd.state.store import SqlStateStore
 
 log = get_logger(__name__)
+
+T = TypeVar("T")
 
 BY_PEOPLE = frozenset({"manual", "cron", "control", "dashboard"})
 """What asks for a run at once, whatever the hour, and whether the source is paused."""
@@ -94,9 +100,20 @@ class Service:
         """How long each change took that came after a line of the audit trail, and the newest line."""
         return await self._engine.ask(lambda store: lags_after(store, line))
 
-    async def ask(self, question: Callable[..., object]) -> object:
+    async def ask(self, question: Callable[[SqlStateStore], T]) -> T:
         """Ask the state store something else, in its thread."""
         return await self._engine.ask(question)
+
+    async def decide(self, source: str, decision: Decision) -> Hold | None:
+        """Make a person's decision true; return the hold that it is about, if any.
+
+        Raises:
+            ConfigError: no source has that name, or it does not fit what is held and ordered now.
+            StateStoreError: it cannot be written.
+        """
+        self.config.source(source)
+        at = self.clock.now()
+        return await self._engine.ask(lambda store: store.decide(source, decision, at=at))
 
     # -- what they may do ----------------------------------------------------------------------------
 

@@ -159,7 +159,7 @@ def source_summaries(store: SqlStateStore) -> list[SourceSummary]:
 
 def recent_runs(store: SqlStateStore, *, source: str | None = None, limit: int = 20) -> list[RunSummary]:
     """Return the newest runs first."""
-    query = _select(runs, RunSummary).order_by(runs.c.number.desc()).limit(limit)
+    query = of_fields(runs, RunSummary).order_by(runs.c.number.desc()).limit(limit)
     if source is not None:
         query = query.where(runs.c.source == source)
     return store.read(lambda connection: [RunSummary(**row._mapping) for row in connection.execute(query)])
@@ -167,7 +167,9 @@ def recent_runs(store: SqlStateStore, *, source: str | None = None, limit: int =
 
 def run_outcomes(store: SqlStateStore, run: int) -> list[OutcomeLine]:
     """Return what a run did and refused, in that order."""
-    return _lines(store, _select(outcomes, OutcomeLine).where(outcomes.c.run == run).order_by(outcomes.c.id))
+    return _lines(
+        store, of_fields(outcomes, OutcomeLine).where(outcomes.c.run == run).order_by(outcomes.c.id)
+    )
 
 
 def left_out(store: SqlStateStore, source: str) -> list[LeftOut]:
@@ -221,7 +223,7 @@ def pages(
 
     `search` is looked for in ids, titles and URLs; upper and lower case count as equal where they are ASCII.
     """
-    query = _select(records, PageSummary).order_by(records.c.source, records.c.external_id)
+    query = of_fields(records, PageSummary).order_by(records.c.source, records.c.external_id)
     if source is not None:
         query = query.where(records.c.source == source)
     if state is not None:
@@ -237,11 +239,11 @@ def pages(
 
 def page(store: SqlStateStore, source: str, external_id: str) -> PageHistory | None:
     """Return a page, deleted or not, with its history; None for one never seen."""
-    of_page = _select(records, PageSummary).where(
+    of_page = of_fields(records, PageSummary).where(
         records.c.source == source, records.c.external_id == external_id
     )
     of_past = (
-        _select(outcomes, OutcomeLine)
+        of_fields(outcomes, OutcomeLine)
         .where(outcomes.c.source == source, outcomes.c.external_id == external_id)
         .order_by(outcomes.c.id.desc())
     )
@@ -265,7 +267,7 @@ def audit(
     limit: int = 50,
 ) -> list[OutcomeLine]:
     """Return the newest lines of the audit trail first; with `decisions`, only what people decided."""
-    query = _select(outcomes, OutcomeLine).order_by(outcomes.c.id.desc()).limit(limit)
+    query = of_fields(outcomes, OutcomeLine).order_by(outcomes.c.id.desc()).limit(limit)
     if source is not None:
         query = query.where(outcomes.c.source == source)
     if external_id is not None:
@@ -380,7 +382,7 @@ def _source_summaries(connection: Connection) -> list[SourceSummary]:
     newest = select(func.max(runs.c.number)).group_by(runs.c.source)
     last = {
         row.source: RunSummary(**row._mapping)
-        for row in connection.execute(_select(runs, RunSummary).where(runs.c.number.in_(newest)))
+        for row in connection.execute(of_fields(runs, RunSummary).where(runs.c.number.in_(newest)))
     }
     held: dict[str, list[Hold]] = {}
     for row in connection.execute(select(holds).order_by(holds.c.source, holds.c.question)):
@@ -427,6 +429,6 @@ def _lines(store: SqlStateStore, query: Select[Any]) -> list[OutcomeLine]:
     return store.read(lambda connection: [OutcomeLine(**row._mapping) for row in connection.execute(query)])
 
 
-def _select(table: Table, value: type[DataclassInstance]) -> Select[Any]:
+def of_fields(table: Table, value: type[DataclassInstance]) -> Select[Any]:
     """Ask for the columns that are the fields of a dataclass."""
     return select(*(table.c[field.name] for field in fields(value)))

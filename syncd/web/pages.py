@@ -1,0 +1,99 @@
+"""The pages of a source, and one page with all that is known of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from syncd.service.guard import Refused
+from syncd.state import browse
+from syncd.state.browse import Filter, View
+from syncd.state.queries import explain
+from syncd.verdict import judged
+from syncd.web.access import Visitor
+from syncd.web.acts import page_address
+from syncd.web.desk import Desk
+from syncd.web.views import said, stands, word
+
+LEFT_OUT = "left-out"
+"""The view of what is not published, with the reasons, beside those of the pages' states."""
+
+
+class Row(NamedTuple):
+    """A line of the list; `updated` is None for what is no page."""
+
+    external_id: str
+    state: str
+    title: str
+    why: str
+    updated: float | None = None
+
+
+class Pages:
+    """What is published, parked or left out."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def pages(self, request: Request, visitor: Visitor) -> Response:
+        """The pages of a source, in pieces."""
+        name, search, after = request.path_params["name"], word(request, "q") or "", word(request, "after")
+        asked = request.query_params.get("view", View.ALL.value)
+        if asked != LEFT_OUT and asked not in {*View}:
+            asked = View.ALL.value
+        source = await stands(self._desk, name)
+        if asked == LEFT_OUT:
+            left = await self._desk.read(
+                lambda store: browse.left_out(store, name, search=search, after=after)
+            )
+            rows = [Row(one.external_id, one.state, "", one.reason) for one in left.rows]
+            next_ = left.next
+        else:
+            found = await self._desk.read(
+                lambda store: browse.pages(store, name, view=View(asked), search=search, after=after or "")
+            )
+            rows = [
+                Row(one.external_id, one.state, one.title or "", one.error or "", one.updated)
+                for one in found.rows
+            ]
+            next_ = found.next
+        return self._desk.show(
+            "pages.html",
+            visitor,
+            source=source,
+            rows=rows,
+            next=next_,
+            first=after is None,
+            search=search,
+            asked=asked,
+            views=[*(one.value for one in View), LEFT_OUT],
+            address=lambda external_id: page_address(name, external_id),
+        )
+
+    async def page(self, request: Request, visitor: Visitor) -> Response:
+        """One page: whether Fin knows it and why, what was done for it, what it links to."""
+        name, external_id = request.path_params["name"], word(request, "id")
+        if external_id is None:
+            raise Refused(404, "There is no page without a name.")
+        source = await stands(self._desk, name)
+        told = await self._desk.read(lambda store: explain(store, name, external_id))
+        if told.page is None and not (told.outcomes or told.unlisted or told.taken_down):
+            raise Refused(404, "No run of this source ever saw such a page.")
+        details = await self._desk.read(lambda store: browse.details(store, name, external_id))
+        asked = Filter(source=name, external_id=external_id)
+        trail = await self._desk.read(lambda store: browse.trail(store, asked))
+        verdict, reasons = judged(told)
+        return self._desk.show(
+            "page.html",
+            visitor,
+            source=source,
+            told=told,
+            details=details,
+            verdict=verdict,
+            reasons=reasons,
+            trail=trail,
+            shown=request.query_params.get("show", ""),
+            said=said(request),
+        )
