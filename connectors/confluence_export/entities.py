@@ -32,6 +32,29 @@ _COMMENT = re.compile(rb"<!--.*?-->|<\?.*?\?>", re.DOTALL)
 _DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _BETWEEN = re.compile(rb"[\s;]")
 _CONTENT = frozenset(("Page", "BlogPost", "Draft", ""))
+_OF_PAGES = frozenset(
+    (
+        *("title", "space", "parent", "position", "version", "contentStatus", "originalVersion"),
+        *("originalVersionId", "lastModificationDate", "isFolder"),
+    )
+)
+# The classes, besides bodies, and their properties that are kept.
+_WANTED = {
+    "Page": _OF_PAGES,
+    "BlogPost": _OF_PAGES,
+    "Draft": _OF_PAGES,
+    "Space": frozenset(("key", "name", "homePage", "spaceType", "spaceStatus")),
+    "Label": frozenset(("namespace", "name")),
+    "Labelling": frozenset(("label", "content")),
+    "ContentPermissionSet": frozenset(("type", "owningContent")),
+    "ConfluenceUserImpl": frozenset(("atlassianAccountId", "name")),
+    "Attachment": frozenset(
+        (
+            *("contentStatus", "originalVersion", "originalVersionId", "containerContent", "content"),
+            *("title", "fileName"),
+        )
+    ),
+}
 
 SCHEMA = """
 CREATE TABLE space (id TEXT, key TEXT, name TEXT, home TEXT, type TEXT, status TEXT);
@@ -47,9 +70,15 @@ CREATE TABLE person (key TEXT, account TEXT, name TEXT);
 CREATE TABLE attachment (content TEXT, name TEXT);
 CREATE TABLE site (host TEXT, key TEXT, page TEXT);
 CREATE TABLE fact (name TEXT, value TEXT);
+"""
+
+_INDEXES = """
 CREATE INDEX body_content ON body (content);
 CREATE INDEX attachment_content ON attachment (content);
 """
+
+# Bodies are some kilobytes long: in larger pages each is written at once.
+_PAGE_BYTES = 1 << 15
 
 
 def build_index(file: IO[bytes], path: Path, name: str, *, body_bytes: int = BODY_BYTES) -> None:
@@ -61,6 +90,7 @@ def build_index(file: IO[bytes], path: Path, name: str, *, body_bytes: int = BOD
     """
     index = sqlite3.connect(path)
     try:
+        index.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         index.execute("PRAGMA journal_mode = OFF")
         index.execute("PRAGMA synchronous = OFF")
         index.executescript(SCHEMA)
@@ -68,6 +98,8 @@ def build_index(file: IO[bytes], path: Path, name: str, *, body_bytes: int = BOD
         for node in _objects(sieve, name):
             _store(node, index)
         index.execute("INSERT INTO fact VALUES ('illegal', ?)", (str(sieve.illegal),))
+        # At the end, since to keep them up to date row by row is dearer.
+        index.executescript(_INDEXES)
         index.commit()
     finally:
         index.close()
@@ -252,8 +284,14 @@ def _safe_cut(data: bytes) -> int:
 
 def _store(node: etree._Element, index: sqlite3.Connection) -> None:
     kind = node.get("class") or ""
+    if kind == "BodyContent":
+        _store_body(node, index)
+        return
+    wanted = _WANTED.get(kind)
+    if wanted is None:
+        return
+    parts = _properties(node, wanted)
     if kind in ("Page", "BlogPost", "Draft"):
-        parts = _properties(node)
         original = parts.get("originalVersion") or parts.get("originalVersionId") or ""
         row = (
             _id(node),
@@ -269,33 +307,25 @@ def _store(node: etree._Element, index: sqlite3.Connection) -> None:
             parts.get("isFolder", "").lower() == "true",
         )
         index.execute("INSERT INTO page VALUES (?,?,?,?,?,?,?,?,?,?,?)", row)
-    elif kind == "BodyContent":
-        _store_body(node, index)
     elif kind == "Space":
-        parts = _properties(node)
         names = ("key", "name", "homePage", "spaceType", "spaceStatus")
         index.execute(
             "INSERT INTO space VALUES (?,?,?,?,?,?)", (_id(node), *(parts.get(each, "") for each in names))
         )
     elif kind == "Label":
-        parts = _properties(node)
         if parts.get("namespace", "global") == "global":
             index.execute("INSERT INTO label VALUES (?,?)", (_id(node), parts.get("name", "")))
     elif kind == "Labelling":
-        parts = _properties(node)
         index.execute(
             "INSERT INTO labelling VALUES (?,?)", (parts.get("label", ""), parts.get("content", ""))
         )
     elif kind == "ContentPermissionSet":
-        parts = _properties(node)
         if parts.get("type", "").lower() != "edit":
             index.execute("INSERT INTO restriction VALUES (?)", (parts.get("owningContent", ""),))
     elif kind == "ConfluenceUserImpl":
-        parts = _properties(node)
         person = (_id(node), parts.get("atlassianAccountId", ""), parts.get("name", ""))
         index.execute("INSERT INTO person VALUES (?,?,?)", person)
     elif kind == "Attachment":
-        parts = _properties(node)
         current = parts.get("contentStatus", "current") in ("", "current")
         if current and not parts.get("originalVersion") and not parts.get("originalVersionId"):
             owner = parts.get("containerContent") or parts.get("content") or ""
@@ -304,35 +334,46 @@ def _store(node: etree._Element, index: sqlite3.Connection) -> None:
 
 
 def _store_body(node: etree._Element, index: sqlite3.Connection) -> None:
-    owner = node.find("property[@name='content']")
-    if owner is None or (owner.get("class") or "") not in _CONTENT:
+    owner = None
+    content = kind = text = ""
+    oversize = False
+    for each in node.iterchildren("property"):
+        name = each.get("name")
+        if name == "body":
+            text = each.text or ""
+            oversize = len(each) > 0 and next(each.iterchildren("oversize"), None) is not None
+        elif name == "content":
+            owner, content = each.get("class") or "", _value(each)
+        elif name == "bodyType":
+            kind = _value(each)
+    if owner not in _CONTENT:
         return
-    parts = _properties(node)
-    text = parts.get("body", "")
-    oversize = node.find("property[@name='body']/oversize") is not None
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     text = "" if oversize else text
-    row = (parts.get("content", ""), _number(_id(node)), parts.get("bodyType", ""), digest, oversize, text)
+    row = (content, _number(_id(node)), kind, digest, oversize, text)
     index.execute("INSERT INTO body VALUES (?,?,?,?,?,?)", row)
     if "/spaces/" in text:
         index.executemany("INSERT INTO site VALUES (?,?,?)", sorted(site_addresses(text)))
 
 
-def _properties(node: etree._Element) -> dict[str, str]:
-    """Return the text of each property, or the id of what it refers to."""
-    parts = {}
-    for each in node:
-        if each.tag == "property":
-            reference = each.find("id")
-            value = reference.text if reference is not None else each.text
-            parts[each.get("name") or ""] = (
-                (value or "") if each.get("name") == "body" else (value or "").strip()
-            )
-    return parts
+def _properties(node: etree._Element, wanted: frozenset[str]) -> dict[str, str]:
+    """Return the text of each of these properties, or the id of what it refers to."""
+    return {
+        name: _value(each)
+        for each in node.iterchildren("property")
+        if (name := each.get("name") or "") in wanted
+    }
+
+
+def _value(node: etree._Element) -> str:
+    # Most hold a text only, and to look for an element is dear.
+    reference = next(node.iterchildren("id"), None) if len(node) else None
+    return ((reference.text if reference is not None else node.text) or "").strip()
 
 
 def _id(node: etree._Element) -> str:
-    return (node.findtext("id") or "").strip()
+    first = next(node.iterchildren("id"), None)
+    return "" if first is None else (first.text or "").strip()
 
 
 def _number(text: str | None) -> int | None:
