@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint types bench bench-quick soak corpora simulate lock build clean
+.PHONY: help demo test test-deploy check fmt lint types bench bench-quick soak corpora simulate lock build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ demo: $(VENV)/installed ## run the main job on a sample handbook against the bui
 
 test: $(VENV)/test ## run all tests
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal
+
+test-deploy: $(VENV)/test $(VENV)/ops ## check what deploy/ holds with the tools that read it
+	$(BIN)/python -m pytest -q tests/deploy
 
 check: $(VENV)/lint fmt-check lint types test ## format, lint, types, import rules and tests: what CI runs
 
@@ -52,10 +55,11 @@ WORKERS := 2
 simulate: $(VENV)/test ## live SEEDS simulated lives from seed FIRST on, in WORKERS processes: tests/simulation/README.md
 	$(BIN)/python -m syncd.testing.simulation --seeds $(SEEDS) --first $(FIRST) --workers $(WORKERS)
 
+PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: $(VENV)/lint ## pin what a deployment installs, with hashes: deploy/requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-annotate \
-		--output-file deploy/requirements.txt pyproject.toml
+	$(PIN) --extra postgres --output-file deploy/requirements.txt pyproject.toml
+	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], \
+		sep='\n')" | $(PIN) --output-file deploy/requirements-build.txt -
 
 build: $(VENV)/lint ## build the wheel and the source archive into dist/
 	$(BIN)/uv build
@@ -78,6 +82,10 @@ $(VENV)/installed: $(VENV)/pip pyproject.toml
 
 $(VENV)/test: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group test
+	@touch $@
+
+$(VENV)/ops: $(VENV)/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group ops
 	@touch $@
 
 $(VENV)/lint: $(VENV)/pip pyproject.toml
