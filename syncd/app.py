@@ -170,17 +170,25 @@ def make_source(
     )
     managed = flags if settings.availability.managed else None
 
-    async def connect(standing: Standing) -> Connection:
+    async def find(standing: Standing, *, make: bool = False) -> Connection | None:
         transport = intercom.retrying(Fenced(counted, fence))
+        known, wanted = ImportSources(transport), settings.import_source
         try:
-            found = await find_import_source(ImportSources(transport), settings.import_source, standing)
+            found = await find_import_source(known, wanted, standing, make=make)
         except ConfigError as error:
             raise SourceMisconfigured(str(error)) from error
+        if found is None:
+            return None
         if standing.import_source_id not in (None, found.id):
             raise SourceMisconfigured(_moved(settings.name, standing))
         pages = Pages(transport, source_id=found.id, creation=flags, version=config.intercom.version)
         url = settings.import_source.url
         return Connection(target=pages, import_source_id=found.id, import_source_url=url, made=found.made)
+
+    async def connect(standing: Standing) -> Connection:
+        connection = await find(standing, make=True)
+        assert connection is not None
+        return connection
 
     def check(standing: Standing) -> None:
         wanted, seen_as = settings.import_source, standing.import_source_url
@@ -209,6 +217,7 @@ def make_source(
         availability=managed,
         check=check,
         connect=connect,
+        find=find,
         requests=lambda: counted.requests,
         creation=flags,
         drift=settings.drift,
@@ -217,9 +226,9 @@ def make_source(
 
 
 async def find_import_source(
-    known: ImportSources, wanted: WantedSource, standing: Standing | None = None
-) -> ImportSource:
-    """Find, or make, the import source that a source fills.
+    known: ImportSources, wanted: WantedSource, standing: Standing, *, make: bool
+) -> ImportSource | None:
+    """Find the import source that a source fills; None if there is none and none is to be made.
 
     One that was found before is only asked for by its id, and never made anew.
 
@@ -230,8 +239,10 @@ async def find_import_source(
     if wanted.id is not None:
         return await known.get(wanted.id)
     assert wanted.url is not None
-    if standing is not None and standing.import_source_id is not None:
+    if standing.import_source_id is not None:
         return await known.get(standing.import_source_id)
+    if not make:
+        return await known.find(wanted.url)
     return await known.find_or_create(wanted.url, audience_ids=wanted.audience_ids)
 
 

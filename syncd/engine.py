@@ -17,6 +17,7 @@ from syncd.clock import SystemClock
 from syncd.config.model import Config, SourceConfig
 from syncd.config.quantity import format_duration
 from syncd.errors import ConfigError, LeaseLost, SourceError, SourceUnavailable, SyncdError
+from syncd.forecast import plan_source
 from syncd.journal import Lease
 from syncd.lanes import ThreadLane
 from syncd.lease import HeldLease
@@ -25,7 +26,7 @@ from syncd.model import Report, Result
 from syncd.outcome import Outcome
 from syncd.state.database import is_postgres
 from syncd.survey import Progress, Run, Source
-from syncd.sync import STOP_GRACE_S, plan_source, sync_source
+from syncd.sync import STOP_GRACE_S, sync_source
 from syncd.verify import Verification, verify_source
 from syncd.workers import Workers
 

@@ -379,11 +379,21 @@ class Hold:
         """What a person is asked about."""
         return Question.UPDATES if self.kind == "rewrite" else Question.DELETES
 
-    def approved_as(self, other: Hold) -> Hold:
-        """The same hold with the approval of another one, or without, as that one has it."""
+    def after(self, given: Hold | None, known: Hold | None) -> Hold:
+        """The same hold at the end of a run that `known` of another one, where now `given` stands.
+
+        An approval that was given or taken back meanwhile counts: the run could not have known of it.
+        """
+        if given is None or given.approval == (None if known is None else known.approval):
+            return self
         return replace(
             self,
-            approved=other.approved,
-            approved_until=other.approved_until,
-            approved_by=other.approved_by,
+            approved=given.approved,
+            approved_until=given.approved_until,
+            approved_by=given.approved_by,
         )
+
+    @property
+    def approval(self) -> tuple[int, float | None, str | None] | None:
+        """What tells one approval from another; None where there is none."""
+        return None if self.approved is None else (self.approved, self.approved_until, self.approved_by)

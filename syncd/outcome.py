@@ -4,55 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from syncd.attempt import Attempt
 from syncd.change import Tally
-from syncd.decision import NONE, Orders, Question
-from syncd.drift import Drift, Settlement
+from syncd.decision import Orders, Question
 from syncd.journal import Hold, Standing
-from syncd.model import Doubt, Report, Result
+from syncd.model import Report, Result
 from syncd.plan import Listing, Plan
 from syncd.survey import Survey
-
-
-@dataclass(slots=True, kw_only=True)
-class Attempt:
-    """What is known of a run while it goes on, whatever way it ends.
-
-    Attributes:
-        began_s: on the monotonic clock.
-        standing, hold, rewrite: what will be remembered, the deletions and the updates that are held; a run
-            that ends early leaves them as far as it came.
-        orders: what people ordered before it began.
-        doubts: rows of which it was not sure what Intercom shows.
-        settlement: what was found out about that.
-        restored: the state was replaced by an older one.
-        keeps_drift: what somebody changed in Intercom is to be left so.
-        settled: the origin said that nothing changed.
-        stopped: it was asked to stop before the end.
-    """
-
-    name: str
-    began_s: float
-    standing: Standing
-    hold: Hold | None
-    rewrite: Hold | None = None
-    orders: Orders = NONE
-    revision: str | None = None
-    survey: Survey | None = None
-    tally: Tally = field(default_factory=Tally)
-    doubts: Sequence[Doubt] = ()
-    settlement: Settlement = field(default_factory=Settlement)
-    keeps_drift: bool = False
-    restored: bool = False
-    settled: bool = False
-    stopped: bool = False
-    error: BaseException | None = None
-
-    @property
-    def drifted(self) -> tuple[Drift, ...]:
-        """Pages that are not in Intercom as they were sent, and should be."""
-        return () if self.keeps_drift else self.settlement.left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +144,10 @@ def _drift_notices(attempt: Attempt) -> list[str]:
     notices: list[str] = []
     if attempt.restored:
         notices.append("the state is older than the last run: all pages were compared with Intercom first")
+    if attempt.unasked is not None:
+        notices.append(
+            f"Intercom could not be asked which pages it has, so all are told as new: {attempt.unasked}"
+        )
     if attempt.tally.adopted:
         notices.append(
             f"{attempt.tally.adopted} page(s) were in Intercom already as they are, and taken over"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from syncd.decision import Orders
+from syncd.before import Before
 from syncd.journal import Entry, Hold, Lease, Standing
-from syncd.model import Doubt, Page, Receipt, Record, RemotePage, Report, Unlisted
+from syncd.model import Page, Receipt, Record, RemotePage, Report, Unlisted
 
 T = TypeVar("T")
 
@@ -55,6 +55,11 @@ class StateStore(Protocol):
     keeps to one process.
     """
 
+    def before(self, source: str) -> Before:
+        """All that a run of the source asks at its start, at one moment. Costs next to nothing where there
+        is nothing."""
+        ...
+
     def records(self, source: str) -> dict[str, Record]:
         """All rows of a source but its tombstones, by external_id."""
         ...
@@ -63,29 +68,8 @@ class StateStore(Protocol):
         """Remember what the newest listing left out or could not see, in the place of what was before."""
         ...
 
-    def doubts(self, source: str) -> Sequence[Doubt]:
-        """Rows of which it is not sure what Intercom shows, and tombstones. Costs next to nothing if there
-        are none."""
-        ...
-
-    def standing(self, source: str) -> Standing:
-        """What is remembered of the source as a whole; an empty one for a source never seen."""
-        ...
-
-    def holds(self, source: str) -> Sequence[Hold]:
-        """The holds that are open, at most one for each question."""
-        ...
-
-    def orders(self, source: str) -> Orders:
-        """What people ordered for the source, and did not take back."""
-        ...
-
     def links(self, source: str) -> Sequence[tuple[str, str | None]]:
         """The distinct (target, URL it was resolved to) pairs of all the source's pages."""
-        ...
-
-    def included(self, source: str) -> Sequence[tuple[str, str | None]]:
-        """The distinct (name, version) pairs of the files that all the source's pages looked for."""
         ...
 
     def including(self, source: str, files: Collection[tuple[str, str | None]]) -> set[str]:
@@ -110,10 +94,6 @@ class StateStore(Protocol):
 
     def remote_digests(self, source: str) -> Mapping[str, str]:
         """external_id → digest of what Intercom answered to the last acknowledged write."""
-        ...
-
-    def marks(self, source: str) -> Mapping[str, bool]:
-        """external_id → whether it was the only one, of each page that a run was at when it was killed."""
         ...
 
     def mark(self, source: str, external_ids: Sequence[str]) -> None:
@@ -154,8 +134,13 @@ class StateStore(Protocol):
         """Give a lease back, so that the next one need not wait; fine if it is lost already."""
         ...
 
-    def start(self, source: str, *, trigger: str, at: float, epoch: int | None = None) -> int:
+    def start(
+        self, source: str, *, trigger: str, at: float, thorough: bool = False, epoch: int | None = None
+    ) -> int:
         """Open a run and return its number.
+
+        Until a `thorough` one has ended, the revision of the last run no longer says that there is nothing to
+        do.
 
         Raises:
             LeaseLost: the source's lease has another epoch.
@@ -183,11 +168,16 @@ class StateStore(Protocol):
         report: Report,
         standing: Standing,
         holds: Sequence[Hold],
+        found: Collection[Hold],
         revision: str | None,
         at: float,
         epoch: int | None = None,
     ) -> None:
         """Close the run: its report, what is remembered of the source, and the holds as they stand now.
+
+        `found`: the holds as the run knew them. An approval that was given, or taken back, since then
+        counts, if its hold stays open. After any decision that the run did not know of (see
+        Standing.decisions), the next one looks at everything again.
 
         Raises LeaseLost as `start` does.
         """

@@ -15,8 +15,9 @@ from functools import cached_property
 from typing import Protocol
 
 from syncd.at_work import AtWork
+from syncd.before import Before
 from syncd.connector import Connector, Snapshot
-from syncd.decision import NONE, Orders
+from syncd.decision import Question
 from syncd.digest import key_of
 from syncd.errors import ListingIncomplete
 from syncd.guards import Candidate, Policy, Verdict, judge
@@ -91,7 +92,8 @@ class Source:
             them as somebody made them.
         verify_every_s: seconds after which all pages are compared with what Intercom shows.
         check: raises SourceMisconfigured if the settings lead elsewhere than the pages already sent.
-        connect: finds or makes the import source; called only when there is something to send.
+        connect: finds or makes the import source; called only when Intercom has to be asked.
+        find: the same, but makes none: None if there is none.
         requests: requests that were sent for this source so far.
     """
 
@@ -105,6 +107,7 @@ class Source:
     availability: Availability | None
     check: Callable[[Standing], None]
     connect: Callable[[Standing], Awaitable[Connection]]
+    find: Callable[[Standing], Awaitable[Connection | None]]
     requests: Callable[[], int]
     creation: Availability | None = None
     drift: str = "report"
@@ -174,6 +177,11 @@ class Run:
     window_s: float = 600.0
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     progress: Progress = field(default_factory=Progress)
+
+    @property
+    def is_thorough(self) -> bool:
+        """Whether everything is looked at, however sure it seems that nothing changed."""
+        return self.full or self.verify
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,8 +268,7 @@ async def look(
     *,
     records: Mapping[str, Record],
     standing: Standing,
-    hold: Hold | None,
-    orders: Orders = NONE,
+    before: Before,
     drifted: Collection[str] = (),
     remote: Mapping[str, RemotePage] | None = None,
     foretells: bool = False,
@@ -289,7 +296,7 @@ async def look(
             removed=removed,
             between=between,
             drifted=drifted,
-            taken_down=orders.taken_down,
+            taken_down=before.orders.taken_down,
             remote=remote,
             full=run.full,
         )
@@ -299,21 +306,20 @@ async def look(
         listing = refuse_claimed(listing, plan.claimed)
         plan = planned()
     library = Library(snapshot, listing)
-    known = await run.keep(run.store.included, source.name)
-    if known:
-        changed = await run.crawl(outdated, library, known, whole=is_whole(listing))
+    if before.included:
+        changed = await run.crawl(outdated, library, before.included, whole=is_whole(listing))
         plan = with_included(
             plan, listing, records, await run.keep(run.store.including, source.name, changed)
         )
     busy = plan.missing or plan.tasks or plan.surplus
     rows = sum(record.may_be_published for record in records.values()) if busy else 0
     seen = Seen(listing=listing, plan=plan, rows=rows, identity=identity)
+    hold = before.holds.get(Question.DELETES)
     verdict = judge_missing(source, seen, standing=standing, hold=hold, now=now)
     published = Published()
     touched: Mapping[str, str] = {}
     rules = source.rules
-    found = await run.keep(run.store.marks, source.name) if plan.tasks else {}
-    at_work = AtWork(run.store, run.keep, source.name, found=found, writes=not foretells)
+    at_work = AtWork(run.store, run.keep, source.name, found=before.marks, writes=not foretells)
     if plan.tasks or verdict.deletes:
         rules = await run.crawl(told_by, snapshot, source.rules)
         source = replace(source, rules=rules)

@@ -44,7 +44,7 @@ async def take_down(config: Config, store: SqlStateStore, name: str, decision: T
     """
     clock = SystemClock()
     store.decide(name, decision, at=clock.now())
-    standing = store.standing(name)
+    standing = store.before(name).standing
     if standing.import_source_id is None:
         return TakenDown()  # nothing of this source was ever sent
     intercom = Intercom(config)
@@ -75,7 +75,7 @@ async def _found(
 ) -> tuple[Candidate, ...]:
     """The page with its parts, by their rows; without one, whatever the import source holds under the id."""
     external_id = decision.external_id
-    order: Order = store.orders(name).taken_down[external_id]
+    order: Order = store.before(name).orders.taken_down[external_id]
     records = store.records(name)
     if external_id in records:
         return banned(records, {external_id: order})

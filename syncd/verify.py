@@ -40,7 +40,7 @@ class Look:
 
 def is_due(source: Source, run: Run, standing: Standing) -> bool:
     """Whether all pages have to be compared with what Intercom shows."""
-    if run.full or run.verify or standing.verified_at is None:
+    if run.is_thorough or standing.verified_at is None:
         return True
     # A clock that was set back must not put it off for ever.
     return not 0 <= run.clock.now() - standing.verified_at < source.verify_every_s
@@ -54,14 +54,14 @@ async def look_at_intercom(
     records: Mapping[str, Record],
     doubts: Sequence[Doubt],
     listing: Listing,
-    connect: Callable[[], Awaitable[tuple[Target, bool]]],
+    connect: Callable[[], Awaitable[Target | None]],
 ) -> Look:
     """End the doubts that can be ended, find the pages of items without a row, and whatever else differs.
 
     That is one listing of the import source, or a few looks at single pages, or nothing at all.
 
     Args:
-        connect: gives the import source, and whether it was made just now.
+        connect: gives the import source; None if it holds nothing yet.
 
     Raises:
         SourceError: Intercom cannot be asked.
@@ -72,8 +72,8 @@ async def look_at_intercom(
     nothing_there = not records and not listing.items
     everything = is_due(source, run, standing) and not nothing_there
     if everything or needs_listing(open_doubts, len(records)):
-        target, made = await connect()
-        if made:
+        target = await connect()
+        if target is None:
             return Look(settlement=Settlement(records=records), whole=True)
         digests = await run.keep(run.store.remote_digests, source.name)
         comparison = Comparison(records, digests, managed=source.availability, wished=source.creation)
@@ -118,16 +118,15 @@ async def _look_at_each(
     doubts: Sequence[Doubt],
     looks: Sequence[Doubt],
     listing: Listing,
-    connect: Callable[[], Awaitable[tuple[Target, bool]]],
+    connect: Callable[[], Awaitable[Target | None]],
     settled_before: float,
 ) -> Settlement:
     digests = {look.external_id: look.remote_digest for look in looks if look.remote_digest is not None}
     comparison = Comparison(records, digests, managed=source.availability)
     seen: set[str] = set()
-    if looks:
-        target, _ = await connect()
+    target = await connect() if looks else None
     for look in looks:
-        if run.stop.is_set():
+        if run.stop.is_set() or target is None:
             break
         assert look.page_id is not None
         try:
@@ -199,22 +198,21 @@ async def verify_source(source: Source, store: StateStore, keep: Lane) -> Verifi
 
     A SourceError is part of the outcome.
     """
-    standing = await keep(store.standing, source.name)
+    before = await keep(store.before, source.name)
     records = await keep(store.records, source.name)
-    doubts = await keep(store.doubts, source.name)
     digests = await keep(store.remote_digests, source.name)
     comparison = Comparison(records, digests, managed=source.availability, wished=source.creation)
     try:
-        source.check(standing)
-        if standing.import_source_id is None:
+        source.check(before.standing)
+        if before.standing.import_source_id is None:
             return Verification(name=source.name, synced=False)
-        connection = await source.connect(standing)
+        connection = await source.connect(before.standing)
         async for page in connection.target.pages():
             comparison.see(page)
     except SourceError as error:
         return Verification(name=source.name, requests=source.requests(), error=error)
     findings = comparison.findings()
-    tombstones = {doubt.external_id for doubt in doubts if doubt.ambiguous}
+    tombstones = {doubt.external_id for doubt in before.doubts if doubt.ambiguous}
     drifts = list(findings.drifts)
     drifts += [Drift(Kind.SWITCHED, external_id) for external_id in findings.switched]
     drifts += [Drift(Kind.DUPLICATED, page.external_id, page.page_id) for page in findings.duplicates]

@@ -11,14 +11,23 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-VALUES = {"syncd.errors", "syncd.model", "syncd.connector", "syncd.decision", "syncd.journal"}
+VALUES = {
+    "syncd.before",
+    "syncd.connector",
+    "syncd.decision",
+    "syncd.errors",
+    "syncd.journal",
+    "syncd.model",
+}
 CORE = {"syncd.digest", "syncd.drift", "syncd.guards", "syncd.plan", "syncd.render"}
 FLOW = {
     "syncd.apply",
     "syncd.at_work",
+    "syncd.attempt",
     "syncd.change",
     "syncd.changes",
     "syncd.commits",
+    "syncd.forecast",
     "syncd.protocols",
     "syncd.lease",
     "syncd.library",

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def command(sources: tuple[str, ...], config_path: Path | None, as_json: bool, full: bool) -> int:
     """Tell what a sync of the given sources (all by default) would do, and why.
 
-    Nothing is written anywhere, the state file included, and Intercom is not asked.
+    Nothing is written anywhere, the state file included. Intercom is only read, and only where a sync would
+    compare with it first: before the first run, and when the comparison is due.
     """
     from syncd.cli.session import configuration
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, and_, not_, select
+from sqlalchemy import Connection, and_, bindparam, not_, select
 
 from syncd.journal import INCLUDED
 from syncd.state.rows import storable
@@ -18,10 +18,14 @@ _CHUNK = 500
 IS_LINK = not_(_IS_FILE)
 
 
-def included(connection: Connection, source: str) -> list[tuple[str, str | None]]:
-    """The distinct (name, version) pairs of the files that all the source's pages looked for."""
-    query = select(links.c.target, links.c.url).where(links.c.source == source, _IS_FILE).distinct()
-    return [(target.removeprefix(INCLUDED), version) for target, version in connection.execute(query)]
+INCLUDED_FILES = (
+    select(links.c.target, links.c.url).where(links.c.source == bindparam("of"), _IS_FILE).distinct()
+)
+
+
+def named(rows: Iterable[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+    """The (name, version) pairs of files in the rows of INCLUDED_FILES."""
+    return [(target.removeprefix(INCLUDED), version) for target, version in rows]
 
 
 def including(connection: Connection, source: str, files: Collection[tuple[str, str | None]]) -> set[str]:

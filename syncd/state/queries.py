@@ -301,7 +301,7 @@ class Explanation:
 
 def explain(store: SqlStateStore, source: str, external_id: str) -> Explanation:
     """Return what decides whether a page is published."""
-    orders, past = store.orders(source), page(store, source, external_id)
+    before, past = store.before(source), page(store, source, external_id)
     query = select(unlisted.c.scope, unlisted.c.reason, unlisted.c.skipped).where(unlisted.c.source == source)
 
     def work(connection: Connection) -> tuple[str, ...]:
@@ -313,9 +313,9 @@ def explain(store: SqlStateStore, source: str, external_id: str) -> Explanation:
         external_id=external_id,
         page=past.page if past is not None else None,
         unlisted=store.read(work),
-        frozen=orders.frozen,
-        taken_down=orders.taken_down.get(external_id),
-        holds=tuple(store.holds(source)),
+        frozen=before.orders.frozen,
+        taken_down=before.orders.taken_down.get(external_id),
+        holds=tuple(before.holds.values()),
         outcomes=past.outcomes
         if past is not None
         else tuple(audit(store, source=source, external_id=external_id)),

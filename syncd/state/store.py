@@ -17,22 +17,21 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    text,
     update,
 )
 
-from syncd.decision import NONE, Decision, Order, Orders, Question
+from syncd.before import Before
+from syncd.decision import NONE, Decision, Orders, Question
 from syncd.errors import StateStoreError
 from syncd.journal import Entry, Hold, Lease, Standing, Touched
-from syncd.model import Doubt, Record, RecordState, Report, Unlisted
-from syncd.state import inclusion, leases, migrate
+from syncd.model import Record, RecordState, Report, Unlisted
+from syncd.state import inclusion, leases, migrate, past
 from syncd.state.opening import open_database
 from syncd.state.rows import Row, asks, fold, storable
 from syncd.state.rulings import rule
 from syncd.state.sqlite import BUSY_TIMEOUT_S
 from syncd.state.statements import append, chunks, upsert
 from syncd.state.tables import (
-    IN_DOUBT,
     aliases,
     freezes,
     holds,
@@ -55,11 +54,6 @@ _RECORDS = select(*(records.c[name] for name in Record._fields)).where(
 _ROWS = select(*(records.c[name] for name in Row._fields)).where(
     records.c.source == bindparam("of"), records.c.external_id.in_(bindparam("named", expanding=True))
 )
-# Compared with the bare column, SQLite would walk through all rows of the source by the primary key, since it
-# cannot know how few rows the partial index holds.
-DOUBTS = select(
-    *(records.c[name] for name in (*Doubt._fields[:4], "ambiguous_at", "updated")),
-).where(records.c.source.concat("") == bindparam("of"), text(f"({IN_DOUBT})"))
 _TOUCHED = (
     update(records)
     .where(
@@ -78,14 +72,6 @@ _NO_MARKS = delete(marks).where(
 _NO_ROWS = delete(records).where(
     records.c.source == bindparam("of"), records.c.external_id.in_(bindparam("named", expanding=True))
 )
-_HOLDS = select(*(holds.c[name] for name in Hold.__dataclass_fields__)).where(
-    holds.c.source == bindparam("of")
-)
-_FREEZE = select(freezes.c.since, freezes.c.by, freezes.c.why).where(freezes.c.source == bindparam("of"))
-_TAKEDOWNS = select(takedowns.c.external_id, takedowns.c.since, takedowns.c.by, takedowns.c.why).where(
-    takedowns.c.source == bindparam("of")
-)
-_STANDING_COLUMNS = [sources.c[name] for name in Standing.__dataclass_fields__]
 _COUNTS = [name for name in Report.__dataclass_fields__ if name in runs.c and name not in ("result", "error")]
 
 
@@ -125,8 +111,6 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             StateStoreError: it cannot be used; the message names the place and the way out.
         """
         self._noted = noted
-        # The approvals of each source's holds as this store last read them: see finish.
-        self._approvals: dict[tuple[str, Question], tuple[object, ...] | None] = {}
         opened = open_database(
             url, read_only=read_only, busy_timeout_s=busy_timeout_s, known=history or migrate.history()
         )
@@ -174,6 +158,10 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
     # -- what a run asks ------------------------------------------------------------------------------
 
+    def before(self, source: str) -> Before:
+        """All that a run of the source asks at its start, at one moment; see StateStore."""
+        return self._ask(lambda connection: past.before(connection, source))
+
     def records(self, source: str) -> dict[str, Record]:
         """All rows of a source but its tombstones, by external_id."""
 
@@ -203,41 +191,12 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
         return self._ask(work)
 
-    def doubts(self, source: str) -> list[Doubt]:
-        """Rows of which it is not sure what Intercom shows, and tombstones."""
-        found = self._ask(lambda connection: connection.execute(DOUBTS, {"of": source}).all())
-        return [
-            Doubt(name, state, page_id, digest, updated if since is None else since, since is not None)
-            for name, state, page_id, digest, since, updated in found
-        ]
-
-    def standing(self, source: str) -> Standing:
-        """What is remembered of the source as a whole; an empty one for a source never seen."""
-        query = select(*_STANDING_COLUMNS).where(sources.c.source == source)
-        row = self._ask(lambda connection: connection.execute(query).one_or_none())
-        return Standing() if row is None else Standing(**row._mapping)
-
-    def holds(self, source: str) -> Sequence[Hold]:
-        """The holds that are open, at most one for each question."""
-        open_ = self._ask(lambda connection: _holds(connection, source))
-        for question in Question:
-            self._approvals[source, question] = _approval(open_.get(question))
-        return list(open_.values())
-
-    def orders(self, source: str) -> Orders:
-        """What people ordered for the source, and did not take back."""
-        return self._ask(lambda connection: _orders(connection, source))
-
     def links(self, source: str) -> Sequence[tuple[str, str | None]]:
         """The distinct (target, URL it was resolved to) pairs of all the source's pages."""
         query = (
             select(links.c.target, links.c.url).where(links.c.source == source, inclusion.IS_LINK).distinct()
         )
         return self._ask(lambda connection: [(row[0], row[1]) for row in connection.execute(query)])
-
-    def included(self, source: str) -> Sequence[tuple[str, str | None]]:
-        """The distinct (name, version) pairs of the files that all the source's pages looked for."""
-        return self._ask(lambda connection: inclusion.included(connection, source))
 
     def including(self, source: str, files: Collection[tuple[str, str | None]]) -> set[str]:
         """External ids of the pages that looked for one of the files and found it in that version."""
@@ -281,11 +240,6 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
     def remote_digests(self, source: str) -> Mapping[str, str]:
         """external_id → digest of what Intercom answered to the last acknowledged write."""
         return self._known(source, records.c.remote_digest)
-
-    def marks(self, source: str) -> Mapping[str, bool]:
-        """external_id → whether it was the only one, of each page that a run was at when it was killed."""
-        query = select(marks.c.external_id, marks.c.alone).where(marks.c.source == source)
-        return self.read(lambda connection: {row[0]: bool(row[1]) for row in connection.execute(query)})
 
     def mark(self, source: str, external_ids: Sequence[str]) -> None:
         """Say that a run is at these pages, and at no others."""
@@ -360,13 +314,17 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         """Give a lease back; fine if it is lost already."""
         self._database.write(lambda connection: leases.release(connection, lease), source=lease.source)
 
-    def start(self, source: str, *, trigger: str, at: float, epoch: int | None = None) -> int:
-        """Open a run and return its number. Raises LeaseLost for an epoch that is over."""
+    def start(
+        self, source: str, *, trigger: str, at: float, thorough: bool = False, epoch: int | None = None
+    ) -> int:
+        """Open a run and return its number; see StateStore. Raises LeaseLost for an epoch that is over."""
         query = insert(runs).values(source=source, trigger=trigger, started=at).returning(runs.c.number)
 
         def work(connection: Connection) -> int:
             leases.check(connection, source, epoch)
             number: int = connection.execute(query).scalar_one()
+            if thorough:
+                connection.execute(update(sources).where(sources.c.source == source).values(revision=None))
             return number
 
         number = self._database.write(work, source=source)
@@ -397,19 +355,14 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         report: Report,
         standing: Standing,
         holds: Sequence[Hold],
+        found: Collection[Hold],
         revision: str | None,
         at: float,
         epoch: int | None = None,
     ) -> None:
-        """Close the run: its report, what is remembered of the source, and the holds as they stand now.
-
-        Raises LeaseLost for an epoch that is over.
-
-        An approval that was given, or taken back, after this store last read the hold counts, if the hold
-        stays open: the run could not have known of it. After any decision that the run could not have known
-        of, the next one looks at everything again.
-        """
+        """Close the run; see StateStore. Raises LeaseLost for an epoch that is over."""
         left = {hold.question: hold for hold in holds}
+        known = {hold.question: hold for hold in found}
 
         def work(connection: Connection) -> None:
             leases.check(connection, source, epoch)
@@ -435,12 +388,11 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             if decisions != standing.decisions:
                 columns |= {"revision": None, "decisions": decisions}
             upsert(connection, sources, [{"source": source, **columns}])
-            stored = _holds(connection, source)
+            stored = past.holds_of(connection, source)
             for question in stored.keys() | left.keys():
-                hold, given = left.get(question), stored.get(question)
-                known = self._approvals.get((source, question))
-                if hold is not None and given is not None and _approval(given) != known:
-                    hold = hold.approved_as(given)
+                hold = left.get(question)
+                if hold is not None:
+                    hold = hold.after(stored.get(question), known.get(question))
                 _keep_hold(connection, source, question, hold)
 
         self._database.write(work, source=source)
@@ -456,8 +408,8 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         """
 
         def work(connection: Connection) -> Hold | None:
-            orders = _orders(connection, source)
-            ruling = rule(source, decision, holds=_holds(connection, source), orders=orders, at=at)
+            orders = past.orders_of(connection, source)
+            ruling = rule(source, decision, holds=past.holds_of(connection, source), orders=orders, at=at)
             if ruling.hold is not None:
                 _keep_hold(connection, source, ruling.hold.question, ruling.hold, approved_at=at)
             _keep_orders(connection, source, orders, ruling.orders)
@@ -467,11 +419,6 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             return ruling.hold
 
         return self._database.write(work, source=source)
-
-
-def _holds(connection: Connection, source: str) -> dict[Question, Hold]:
-    found = [Hold(**row._mapping) for row in connection.execute(_HOLDS, {"of": source})]
-    return {hold.question: hold for hold in found}
 
 
 def _keep_hold(
@@ -486,15 +433,6 @@ def _keep_hold(
     else:
         row = {"source": source, "question": question.value, **asdict(hold), **columns}
         upsert(connection, holds, [row])
-
-
-def _orders(connection: Connection, source: str) -> Orders:
-    frozen = connection.execute(_FREEZE, {"of": source}).one_or_none()
-    down = connection.execute(_TAKEDOWNS, {"of": source})
-    return Orders(
-        frozen=None if frozen is None else Order(since=frozen.since, by=frozen.by, why=frozen.why),
-        taken_down={row[0]: Order(since=row[1], by=row[2], why=row[3]) for row in down},
-    )
 
 
 def _keep_orders(connection: Connection, source: str, before: Orders, after: Orders) -> None:
@@ -536,8 +474,8 @@ def _post(
         connection.execute(_NO_MARKS, {"of": source, "named": chunk})
     orders, approved_until = NONE, None
     if asks(entries):
-        orders = _orders(connection, source)
-        held = _holds(connection, source).get(Question.DELETES)
+        orders = past.orders_of(connection, source)
+        held = past.holds_of(connection, source).get(Question.DELETES)
         approved_until = held.approved_until if held is not None else None
     changes = fold(before, entries, at=at, orders=orders, approved_until=approved_until)
     written = [{"source": source, **row._asdict(), "epoch": epoch} for row in changes.rows.values()]
@@ -571,9 +509,3 @@ def _post(
         [{"run": run, "source": source, "at": at, **outcome._asdict()} for outcome in changes.outcomes],
     )
     return frozenset(changes.refused)
-
-
-def _approval(hold: Hold | None) -> tuple[object, ...] | None:
-    if hold is None or hold.approved is None:
-        return None
-    return hold.approved, hold.approved_until, hold.approved_by

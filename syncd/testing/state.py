@@ -7,7 +7,19 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from syncd.decision import Approve, Decision, Freeze, Orders, Question, Reject, Release, Restore, TakeDown
+from syncd.before import Before
+from syncd.decision import (
+    NONE,
+    Approve,
+    Decision,
+    Freeze,
+    Orders,
+    Question,
+    Reject,
+    Release,
+    Restore,
+    TakeDown,
+)
 from syncd.errors import ConfigError, LeaseLost, SourceBusy, StateStoreError
 from syncd.journal import (
     INCLUDED,
@@ -77,12 +89,22 @@ class MemoryStateStore:
         self._holds: dict[str, dict[Question, Hold]] = {}
         self._orders: dict[str, Orders] = {}
         self._marks: dict[str, dict[str, bool]] = {}
-        self._approvals: dict[tuple[str, Question], tuple[object, ...]] = {}
 
     def records(self, source: str) -> dict[str, Record]:
         return {key: row.record for key, row in self._present(source).items()}
 
-    def doubts(self, source: str) -> list[Doubt]:
+    def before(self, source: str) -> Before:
+        pairs = self._pairs(source)
+        return Before(
+            standing=self._standings.get(source, Standing()),
+            holds=dict(self._holds.get(source, {})),
+            orders=self._orders.get(source, NONE),
+            doubts=self._doubts(source),
+            marks=dict(self._marks.get(source, {})),
+            included=[(key.removeprefix(INCLUDED), url) for key, url in pairs if key.startswith(INCLUDED)],
+        )
+
+    def _doubts(self, source: str) -> list[Doubt]:
         return [
             Doubt(
                 row.external_id,
@@ -96,24 +118,8 @@ class MemoryStateStore:
             if row.ambiguous_at is not None or row.state == RecordState.TOMBSTONE
         ]
 
-    def standing(self, source: str) -> Standing:
-        return self._standings.get(source, Standing())
-
-    def holds(self, source: str) -> Sequence[Hold]:
-        open_ = self._holds.get(source, {})
-        for question in Question:
-            self._approvals[source, question] = _approval(open_.get(question))
-        return list(open_.values())
-
-    def orders(self, source: str) -> Orders:
-        return self._orders.get(source, Orders())
-
     def links(self, source: str) -> Sequence[tuple[str, str | None]]:
         return [pair for pair in self._pairs(source) if not pair[0].startswith(INCLUDED)]
-
-    def included(self, source: str) -> Sequence[tuple[str, str | None]]:
-        pairs = self._pairs(source)
-        return [(key.removeprefix(INCLUDED), url) for key, url in pairs if key.startswith(INCLUDED)]
 
     def including(self, source: str, files: Collection[tuple[str, str | None]]) -> set[str]:
         wanted = {(storable(INCLUDED + name), version) for name, version in files}
@@ -148,9 +154,6 @@ class MemoryStateStore:
             for key, row in self._present(source).items()
             if row.remote_digest is not None
         }
-
-    def marks(self, source: str) -> Mapping[str, bool]:
-        return dict(self._marks.get(source, {}))
 
     def mark(self, source: str, external_ids: Sequence[str]) -> None:
         self.writes += 1
@@ -199,11 +202,15 @@ class MemoryStateStore:
             self.writes += 1
             self.leases[lease.source] = replace(known, until=0.0)
 
-    def start(self, source: str, *, trigger: str, at: float, epoch: int | None = None) -> int:
+    def start(
+        self, source: str, *, trigger: str, at: float, thorough: bool = False, epoch: int | None = None
+    ) -> int:
         self._check(source, epoch)
         self.writes += 1
         number = len(self.runs) + 1
         self.runs[number] = Run(source, trigger, at)
+        if thorough and source in self._standings:
+            self._standings[source] = replace(self._standings[source], revision=None)
         return number
 
     def write(
@@ -218,7 +225,7 @@ class MemoryStateStore:
             rows,
             entries,
             at=at,
-            orders=self.orders(source),
+            orders=self._orders.get(source, NONE),
             approved_until=held.approved_until if held is not None else None,
         )
         self.writes += 1
@@ -242,6 +249,7 @@ class MemoryStateStore:
         report: Report,
         standing: Standing,
         holds: Sequence[Hold],
+        found: Collection[Hold],
         revision: str | None,
         at: float,
         epoch: int | None = None,
@@ -253,27 +261,26 @@ class MemoryStateStore:
         self.writes += 1
         done.finished, done.report, done.revision = at, report, revision
         self._marks.pop(source, None)
-        decisions = self.standing(source).decisions
+        decisions = self._standings.get(source, Standing()).decisions
         if decisions != standing.decisions:
             standing = replace(standing, revision=None, decisions=decisions)
         self._standings[source] = standing
         stored, self._holds[source] = self._holds.get(source, {}), {}
+        known = {hold.question: hold for hold in found}
         for hold in holds:
-            given = stored.get(hold.question)
-            known = self._approvals.get((source, hold.question), ())
-            if given is not None and _approval(given) != known:
-                hold = hold.approved_as(given)
-            self._holds[source][hold.question] = hold
+            question = hold.question
+            self._holds[source][question] = hold.after(stored.get(question), known.get(question))
 
     def decide(self, source: str, decision: Decision, *, at: float) -> Hold | None:
         """As SqlStateStore.decide."""
-        ruling = rule(source, decision, holds=self._holds.get(source, {}), orders=self.orders(source), at=at)
+        before = self.before(source)
+        ruling = rule(source, decision, holds=before.holds, orders=before.orders, at=at)
         self.writes += 1
         if ruling.hold is not None:
             self._holds[source][ruling.hold.question] = ruling.hold
         self._orders[source] = ruling.orders
-        standing = self.standing(source)
-        self._standings[source] = replace(standing, revision=None, decisions=standing.decisions + 1)
+        decisions = before.standing.decisions + 1
+        self._standings[source] = replace(before.standing, revision=None, decisions=decisions)
         self.outcomes.append((0, source, ruling.outcome))
         return ruling.hold
 
@@ -285,14 +292,6 @@ class MemoryStateStore:
     def _present(self, source: str) -> dict[str, Row]:
         rows = self.rows.get(source, {})
         return {key: row for key, row in rows.items() if row.state != RecordState.TOMBSTONE}
-
-
-def _approval(hold: Hold | None) -> tuple[object, ...]:
-    return (
-        ()
-        if hold is None or hold.approved is None
-        else (hold.approved, hold.approved_until, hold.approved_by)
-    )
 
 
 def sent(
@@ -435,8 +434,8 @@ class StateStoreContract:
     def test_empty_store_knows_nothing(self, store: StateStore) -> None:
         """A source never seen has no rows, an empty standing and no hold."""
         assert store.records("s") == {}
-        assert store.standing("s") == Standing()
-        assert list(store.holds("s")) == []
+        assert store.before("s").standing == Standing()
+        assert list(store.before("s").holds.values()) == []
         assert list(store.links("s")) == []
         assert store.linking("s", ["path:a.md"]) == set()
         assert store.urls("s") == {}
@@ -593,7 +592,7 @@ class StateStoreContract:
         assert isinstance(last, Deleted)
         self.post(store, *before, replace(last, unsure=True), at=20.0)
 
-        assert [(doubt.since, doubt.ambiguous) for doubt in store.doubts("s")] == [(20.0, True)]
+        assert [(doubt.since, doubt.ambiguous) for doubt in store.before("s").doubts] == [(20.0, True)]
 
     def test_attempt_that_a_crash_cut_off_is_ambiguous(self, store: StateStore) -> None:
         """A process that ended between intent and answer leaves a request whose end nobody knows."""
@@ -623,7 +622,7 @@ class StateStoreContract:
         self.post(store, failed("a"), Absent(external_id="a"), Returned(external_id="a"))
 
         assert (self.record(store).absences, self.record(store).absent_since) == (0, None)
-        assert store.doubts("s") == []
+        assert store.before("s").doubts == []
 
     def test_rows_in_doubt_are_told_with_tombstones(self, store: StateStore) -> None:
         """A row since the lost request, a tombstone since then too, or else since it became one."""
@@ -634,7 +633,7 @@ class StateStoreContract:
         self.post(store, intent("c"), Uncertain(external_id="c", error="timed out"), at=10.0)
         self.post(store, *gone("c", page_id="c"), at=20.0)
 
-        assert sorted(store.doubts("s")) == [
+        assert sorted(store.before("s").doubts) == [
             Doubt("a", "pending", "a", "d1", 10.0, True),
             Doubt("b", "tombstone", "b", "d1", 20.0, False),
             Doubt("c", "tombstone", "c", "d1", 10.0, True),
@@ -679,7 +678,7 @@ class StateStoreContract:
         self.post(store, sent("a"), *gone("a"), sent("b", page_id="p2"))
         self.post(store, Dropped(external_id="a"), Dropped(external_id="b"), Dropped(external_id="c"))
 
-        assert store.doubts("s") == []
+        assert store.before("s").doubts == []
         assert set(store.records("s")) == {"b"}
 
     def test_dropped_tombstone_leaves_nothing_to_the_next_page(self, store: StateStore) -> None:
@@ -802,10 +801,10 @@ class StateStoreContract:
         )
 
         assert list(store.links("s")) == [("path:b.md", None)]
-        assert set(store.included("s")) == {("x.md", "1"), ("x.md", "2"), ("y.md", None)}
+        assert set(store.before("s").included) == {("x.md", "1"), ("x.md", "2"), ("y.md", None)}
         assert store.including("s", [("x.md", "1"), ("y.md", "1")]) == {"a"}
         assert store.including("s", [("x.md", "2"), ("y.md", None)]) == {"a", "b"}
-        assert store.included("t") == []
+        assert store.before("t").included == []
 
     def test_links_of_several_pages_are_told_once(self, store: StateStore) -> None:
         """Equal pairs are one, and one target may stand with two URLs."""
@@ -955,17 +954,19 @@ class StateStoreContract:
         run: int,
         *,
         hold: Hold | None = None,
+        found: Hold | None = None,
         at: float = 20.0,
         decisions: int = 0,
         epoch: int | None = None,
     ) -> None:
-        """Close a run of source "s" that knew of so many decisions."""
+        """Close a run of source "s" that knew of so many decisions and of the hold that it `found`."""
         store.finish(
             "s",
             run,
             report=Report(name="s", result=Result.OK, listed=3),
             standing=replace(self.STANDING, decisions=decisions),
             holds=[] if hold is None else [hold],
+            found=[] if found is None else [found],
             revision="r9",
             at=at,
             epoch=epoch,
@@ -981,26 +982,34 @@ class StateStoreContract:
         """What is remembered of the source as a whole survives to the next run."""
         self.finish(store, store.start("s", trigger="test", at=1.0))
 
-        assert store.standing("s") == self.STANDING
-        assert store.standing("t") == Standing()
+        assert store.before("s").standing == self.STANDING
+        assert store.before("t").standing == Standing()
+
+    def test_thorough_run_takes_the_revision_back(self, store: StateStore) -> None:
+        """Should it be killed, the next run must not take the origin's word that there is nothing to do."""
+        self.finish(store, store.start("s", trigger="test", at=1.0))
+
+        store.start("s", trigger="test", at=2.0, thorough=True)
+
+        assert store.before("s").standing == replace(self.STANDING, revision=None)
 
     def test_finish_of_an_unknown_run_is_refused(self, store: StateStore) -> None:
         """A state that was replaced under a run must not take over what that run believed."""
         with pytest.raises(StateStoreError):
             self.finish(store, 41)
 
-        assert store.standing("s") == Standing()
+        assert store.before("s").standing == Standing()
 
     HOLD = Hold(kind="deletions", count=12, digest="d", reason="12 of 40 pages", since=5.0)
 
     def test_hold_opens_and_closes(self, store: StateStore) -> None:
         """A hold is open from the run that found it to the run that finds it no more."""
         self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
-        assert list(store.holds("s")) == [self.HOLD]
-        assert list(store.holds("t")) == []
+        assert list(store.before("s").holds.values()) == [self.HOLD]
+        assert list(store.before("t").holds.values()) == []
 
         self.finish(store, store.start("s", trigger="test", at=2.0))
-        assert list(store.holds("s")) == []
+        assert list(store.before("s").holds.values()) == []
 
     def test_approval_is_on_the_hold(self, store: StateStore) -> None:
         """The next run reads how many pages may go, and until when."""
@@ -1009,29 +1018,29 @@ class StateStoreContract:
         approved = self.approve(store, count=12, until=99.0)
 
         assert approved == replace(self.HOLD, approved=12, approved_until=99.0, approved_by="ada")
-        assert list(store.holds("s")) == [approved]
+        assert list(store.before("s").holds.values()) == [approved]
 
     def test_approval_during_a_run_is_kept(self, store: StateStore) -> None:
         """A run that could not know of an approval must not take it away."""
         self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
         run = store.start("s", trigger="test", at=2.0)
-        (seen,) = store.holds("s")
+        (seen,) = store.before("s").holds.values()
         approved = self.approve(store, count=12, until=99.0)
 
-        self.finish(store, run, hold=seen)
+        self.finish(store, run, hold=seen, found=seen)
 
-        assert list(store.holds("s")) == [approved]
+        assert list(store.before("s").holds.values()) == [approved]
 
     def test_approval_that_a_run_used_up_is_gone(self, store: StateStore) -> None:
         """A run that knew of the approval decides what is left of it."""
         self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
         self.approve(store, count=12, until=99.0)
         run = store.start("s", trigger="test", at=2.0)
-        assert store.holds("s")
+        (known,) = store.before("s").holds.values()
 
-        self.finish(store, run, hold=self.HOLD)
+        self.finish(store, run, hold=self.HOLD, found=known)
 
-        assert list(store.holds("s")) == [self.HOLD]
+        assert list(store.before("s").holds.values()) == [self.HOLD]
 
     def test_approval_without_a_hold_is_refused(self, store: StateStore) -> None:
         """Nobody can approve deletions in advance."""
@@ -1052,15 +1061,15 @@ class StateStoreContract:
         run = store.start("s", trigger="test", at=1.0)
         store.mark("s", ["a", "b"])
         store.mark("s", ["b", "c", "c"])
-        assert store.marks("s") == {"b": False, "c": False}
-        assert store.marks("t") == {}
+        assert store.before("s").marks == {"b": False, "c": False}
+        assert store.before("t").marks == {}
 
         store.mark_alone("s", "b")
         store.mark_alone("s", "d")
-        assert store.marks("s") == {"b": False, "c": False, "d": True}
+        assert store.before("s").marks == {"b": False, "c": False, "d": True}
 
         self.finish(store, run)
-        assert store.marks("s") == {}
+        assert store.before("s").marks == {}
 
     def test_entry_takes_the_mark_of_its_page_away(self, store: StateStore) -> None:
         """What is told of a page was made of it: it did not kill the process."""
@@ -1068,7 +1077,7 @@ class StateStoreContract:
 
         self.post(store, intent("a"))
 
-        assert store.marks("s") == {"b": False}
+        assert store.before("s").marks == {"b": False}
 
     # -- what people decide ---------------------------------------------------------------------------
 
@@ -1082,13 +1091,14 @@ class StateStoreContract:
             report=Report(name="s"),
             standing=Standing(),
             holds=[self.HOLD, rewrite],
+            found=[],
             revision=None,
             at=2.0,
         )
 
         self.decide(store, Approve(question=Question.UPDATES, count=40, until=99.0, by="ada"))
 
-        found = {hold.question: hold for hold in store.holds("s")}
+        found = store.before("s").holds
         assert found[Question.DELETES] == self.HOLD
         assert found[Question.UPDATES].approved == 40
 
@@ -1097,12 +1107,12 @@ class StateStoreContract:
         self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
         approved = self.approve(store, count=12, until=99.0)
         run = store.start("s", trigger="test", at=2.0)
-        assert list(store.holds("s")) == [approved]
+        assert list(store.before("s").holds.values()) == [approved]
 
         self.decide(store, Reject(question=Question.DELETES, by="bob", why="not these"))
-        self.finish(store, run, hold=approved)
+        self.finish(store, run, hold=approved, found=approved)
 
-        assert list(store.holds("s")) == [self.HOLD]
+        assert list(store.before("s").holds.values()) == [self.HOLD]
 
     @pytest.mark.parametrize(
         "decision",
@@ -1118,24 +1128,24 @@ class StateStoreContract:
         with pytest.raises(ConfigError):
             self.decide(store, decision)
 
-        assert store.standing("s").decisions == 0
+        assert store.before("s").standing.decisions == 0
 
     def test_orders_stand_until_they_are_taken_back(self, store: StateStore) -> None:
         """A freeze and a takedown are known to every later question, with who and why."""
         self.decide(store, Freeze(by="ada", why="audit"))
         self.decide(store, TakeDown(external_id="a", by="bob", why="leaked"), at=7.0)
 
-        orders = store.orders("s")
+        orders = store.before("s").orders
         assert orders.frozen is not None
         assert (orders.frozen.since, orders.frozen.by, orders.frozen.why) == (6.0, "ada", "audit")
         assert {key: (order.since, order.by) for key, order in orders.taken_down.items()} == {
             "a": (7.0, "bob")
         }
-        assert store.orders("t") == Orders()
+        assert store.before("t").orders == Orders()
 
         self.decide(store, Release(by="ada"))
         self.decide(store, Restore(external_id="a", by="bob"))
-        assert store.orders("s") == Orders()
+        assert store.before("s").orders == Orders()
 
     def test_decisions_are_in_the_audit_trail(self, store: StateStore) -> None:
         """Each one with who and why, outside of every run."""
@@ -1212,7 +1222,7 @@ class StateStoreContract:
         run = store.start("s", trigger="test", at=1.0)
         self.decide(store, TakeDown(external_id="a", by="ada", why="leaked"))
         self.finish(store, run)
-        assert (store.standing("s").revision, store.standing("s").decisions) == (None, 1)
+        assert (store.before("s").standing.revision, store.before("s").standing.decisions) == (None, 1)
 
         self.finish(store, store.start("s", trigger="test", at=1.0), decisions=1)
-        assert store.standing("s").revision == "r9"
+        assert store.before("s").standing.revision == "r9"

@@ -75,6 +75,7 @@ def record_all(place: Place) -> None:
             report=Report(name=source.name),
             standing=standing,
             holds=(),
+            found=(),
             revision=None,
             at=0.0,
         )

@@ -131,7 +131,7 @@ class Place:
         async def connect(standing: object) -> Connection:
             return Connection(target=self.target, import_source_id=1, import_source_url=None, made=True)
 
-        return replace(made, connect=connect, requests=lambda: len(self.target.calls))
+        return replace(made, connect=connect, find=connect, requests=lambda: len(self.target.calls))
 
 
 def settings_of(sample: Sample, origin: Path | None = None) -> dict[str, Any]:

@@ -85,6 +85,36 @@ def test_p20_lost_state_names_the_pages_that_the_source_lacks(workplace: Workpla
     assert len(workplace.pages()) == 100
 
 
+def test_p21_plan_after_a_lost_state_is_what_the_sync_does(workplace: Workplace) -> None:
+    """It looks for the pages that are there already, as the sync does, and writes nothing."""
+    workplace.write(some(10))
+    workplace.sync()
+    lose_the_state(workplace)
+    workplace.write({"page-0005.md": "# Page 5\n\nEdited.\n", "new.md": "# New\n\nText.\n"})
+    workplace.exchanges()
+
+    told = workplace.plan()
+
+    assert {one.request.method for one in workplace.exchanges()} == {"GET"}
+    operations = {(one["action"], one["external_id"]) for one in told["operations"]}
+    assert operations == {("update", "page-0005.md"), ("create", "new.md")}
+    done = workplace.sync()
+    assert set(workplace.writes()) == {("POST", "page-0005.md"), ("POST", "new.md")}
+    counts = ("created", "updated", "unchanged", "deleted")
+    assert [told[count] for count in counts] == [done[count] for count in counts]
+
+
+def test_plan_that_cannot_ask_intercom_says_so(workplace: Workplace) -> None:
+    """It tells all it can; what Intercom has already cannot be told from what is new."""
+    workplace.write(some(2))
+    workplace.intercom["token"] = "refused"
+
+    told = workplace.plan()
+
+    assert [one["action"] for one in told["operations"]] == ["create", "create"]
+    assert any("Intercom could not be asked" in notice for notice in told["notices"])
+
+
 def test_adopted_page_keeps_the_flags_that_people_set(workplace: Workplace) -> None:
     """It is no new page, whatever the state says."""
     workplace.write(some(2))

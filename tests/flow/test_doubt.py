@@ -59,7 +59,7 @@ async def settled(bench: Bench) -> None:
     bench.clock.at += 2 * WINDOW_S
     assert (await bench.sync()).report.result is Result.OK
     assert bench.target.calls == []
-    assert bench.store.doubts("s") == []
+    assert bench.store.before("s").doubts == []
     assert shown(bench) == expected(bench)
 
 
@@ -120,7 +120,7 @@ async def test_page_that_is_sent_again_after_the_time_needs_no_look(bench: Bench
     await bench.sync()
     assert bench.target.calls == [("upsert", "01")]
 
-    assert bench.store.doubts("s") == []
+    assert bench.store.before("s").doubts == []
 
 
 async def test_look_without_an_answer_leaves_the_doubt(bench: Bench) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from syncd.before import Before
 from syncd.guards import Policy
 from syncd.journal import Entry, Intent, Returned
-from syncd.model import Doubt, RecordState
+from syncd.model import RecordState
 from syncd.survey import Run, Source
 from syncd.testing.simulation.process import Process
 from syncd.testing.simulation.store import ObservedStore
@@ -83,11 +84,13 @@ class _Restamping(ObservedStore):
 class _Burying(ObservedStore):
     """W6 taken out: a tombstone goes with the first listing that does not show its page."""
 
-    def doubts(self, source: str) -> list[Doubt]:
-        return [
+    def before(self, source: str) -> Before:
+        known = super().before(source)
+        doubts = [
             doubt._replace(since=0.0) if doubt.state == RecordState.TOMBSTONE else doubt
-            for doubt in super().doubts(source)
+            for doubt in known.doubts
         ]
+        return replace(known, doubts=doubts)
 
 
 class _Trusting(ObservedStore):

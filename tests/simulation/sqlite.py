@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from syncd.journal import Entry, Hold
+from syncd.journal import Entry
 from syncd.state.store import SqlStateStore
 from syncd.testing.simulation.choices import USUAL
 from syncd.testing.simulation.process import Process
@@ -27,14 +27,6 @@ class ObservedSqlite(SqlStateStore):
         refused = super().write(source, run, entries, **more)
         self.committed(run, entries, None, refused)
         return refused
-
-    def open_holds(self, source: str) -> list[Hold]:
-        """The holds as they stand, without the side effect that a run's look at them has."""
-        known = dict(self._approvals)
-        holds = list(self.holds(source))
-        self._approvals.clear()
-        self._approvals.update(known)
-        return holds
 
     def image(self) -> dict[str, Any]:
         """Nothing is ever put back: what SQLite committed is on the disk."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from syncd.attempt import Attempt
 from syncd.change import Tally
 from syncd.cli import exit_codes
 from syncd.errors import (
@@ -18,7 +19,7 @@ from syncd.errors import (
 )
 from syncd.journal import Standing
 from syncd.model import Action, Result
-from syncd.outcome import Attempt, Outcome, sum_up
+from syncd.outcome import Outcome, sum_up
 from tests.builders import hold
 
 

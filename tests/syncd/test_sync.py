@@ -18,6 +18,7 @@ from syncd.errors import (
     SourceUnavailable,
     StateStoreError,
 )
+from syncd.forecast import plan_source
 from syncd.guards import Policy
 from syncd.journal import Standing
 from syncd.lanes import ThreadLane
@@ -25,7 +26,7 @@ from syncd.model import Document, Draft, Item, Result, Unlisted
 from syncd.outcome import Outcome
 from syncd.render import Rules
 from syncd.survey import Connection, Run, Source
-from syncd.sync import plan_source, sync_source
+from syncd.sync import sync_source
 from syncd.testing.state import MemoryStateStore
 from syncd.testing.target import FakeTarget
 
@@ -124,6 +125,9 @@ class Bench:
                 made=standing.import_source_id is None,
             )
 
+        async def find(standing: Standing) -> Connection | None:
+            return None if standing.import_source_id is None else await connect(standing)
+
         keep, crawl = self._lanes
         source = Source(
             name="s",
@@ -136,6 +140,7 @@ class Bench:
             availability=None,
             check=lambda standing: None,
             connect=connect,
+            find=find,
             requests=lambda: len(self.target.calls),
         )
         run = Run(
@@ -290,6 +295,19 @@ async def test_equal_revision_does_not_hide_what_is_open(bench: Bench, trouble: 
     await bench.sync()
 
     assert listed
+
+
+async def test_thorough_run_that_did_not_reach_its_end_is_repeated(bench: Bench) -> None:
+    """That the origin did not change since is no reason to leave what it was asked for undone."""
+    bench.world.files, bench.world.revision = some(3), "abc"
+    await bench.sync()
+    bench.world.files["01"] = "as another renderer would have it"
+    bench.target.fail(CredentialsRefused("401"), external_id="01")
+    await bench.sync(full=True)
+
+    await bench.sync()
+
+    assert ("upsert", "01") in bench.target.calls
 
 
 class _Watched(dict[str, str]):

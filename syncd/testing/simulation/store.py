@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from syncd.journal import Entry, Hold, Lease
+from syncd.journal import Entry, Lease
 from syncd.testing.state import MemoryStateStore
 
 Committed = Callable[[int, Sequence[Entry], int | None, frozenset[str]], None]
@@ -41,10 +41,6 @@ class ObservedStore(MemoryStateStore):
     def renew(self, lease: Lease, *, until: float, at: float) -> Lease:
         now = self._clock()
         return super().renew(lease, until=now + until - at, at=now)
-
-    def open_holds(self, source: str) -> list[Hold]:
-        """The holds as they stand, without the side effect that a run's look at them has."""
-        return list(self._holds.get(source, {}).values())
 
     def image(self) -> dict[str, Any]:
         """All that it holds, to be put back by `put_back`."""

@@ -132,6 +132,7 @@ class World(Hooks):
             availability=None,
             check=lambda standing: None,
             connect=connect,
+            find=connect,
             requests=lambda: counted.requests,
             drift="repair",
             verify_every_s=math.inf,
@@ -177,7 +178,7 @@ class World(Hooks):
 
     def departs(self, departure: Departure) -> None:
         rows = sum(record.may_be_published for record in self.store.records(NAME).values())
-        approved = max((hold.approved or 0 for hold in self.store.open_holds(NAME)), default=0)
+        approved = max((hold.approved or 0 for hold in self.store.before(NAME).holds.values()), default=0)
         process, lease = self.processes[departure.process], self.store.leases.get(NAME)
         self.laws.departs(
             departure,
@@ -185,7 +186,7 @@ class World(Hooks):
             lease=lease,
             rows=rows,
             approved=approved,
-            taken_down=departure.external_id in self.store.orders(NAME).taken_down,
+            taken_down=departure.external_id in self.store.before(NAME).orders.taken_down,
         )
 
     def answered(self, departure: Departure, status: int) -> None:
@@ -418,9 +419,9 @@ class World(Hooks):
                 self.remote.add_foreign(self.remote.source_id, f"foreign-{number}")
             elif what == "approves":
                 self.approve()
-            elif what == "rejects" and (holds := self.store.open_holds(NAME)):
+            elif what == "rejects" and (holds := list(self.store.before(NAME).holds.values())):
                 self.decide(Reject(by="ada", question=holds[0].question))
-            elif what == "freezes" and self.store.orders(NAME).frozen is None:
+            elif what == "freezes" and self.store.before(NAME).orders.frozen is None:
                 self.decide(Freeze(by="ada", why="look first"))
                 release_s = choices.between(f"{name}.for", 100.0, 600.0)
                 self.loop.call_later(release_s, self._let_go)
@@ -443,7 +444,7 @@ class World(Hooks):
         self.marks[f"a person: {type(decision).__name__}"] += 1
 
     def _let_go(self) -> None:
-        orders = self.store.orders(NAME)
+        orders = self.store.before(NAME).orders
         if orders.frozen is not None:
             self.decide(Release(by="ada"))
 
@@ -452,7 +453,7 @@ class World(Hooks):
         now = self.loop.time()
         waiting = [
             hold
-            for hold in self.store.open_holds(NAME)
+            for hold in self.store.before(NAME).holds.values()
             if hold.approved_until is None or hold.approved_until < now - LONGEST_JUMP_S
         ]
         for hold in waiting:
@@ -470,7 +471,7 @@ class World(Hooks):
         for process in self.processes.values():
             process.die()
         self._let_go()
-        for external_id in self.store.orders(NAME).taken_down:
+        for external_id in self.store.before(NAME).orders.taken_down:
             self.decide(Restore(by="ada", external_id=external_id))
         for external_id, text in sorted(self.origin.items.items()):
             if text.kind in ("empty", "poison"):
@@ -521,7 +522,7 @@ class World(Hooks):
             # A page that is made anew is sent twice in one run: the second time it is switched on.
             writes += len(set(self.remote.applied[before:]))
             self.heard(process, outcome)
-            holds = self.store.open_holds(NAME)
+            holds = self.store.before(NAME).holds.values()
             if outcome.error is not None and all(hold.kind != "empty" for hold in holds):
                 self.laws.fail("F", f"a quiet run failed: {outcome.error}")
             if parked := self._change_parked():
@@ -536,9 +537,9 @@ class World(Hooks):
         self._rows_are_items()
         if writes > len(wrong.keys() | unsure) + len(linking):
             self.laws.fail("F-d", f"{writes} writes for wrong {sorted(wrong)} and unsure {sorted(unsure)}")
-        for hold in self.store.open_holds(NAME):
+        for hold in self.store.before(NAME).holds.values():
             self.laws.fail("F-e", f"still held: {hold}")
-        if any(doubt.ambiguous for doubt in self.store.doubts(NAME)):
+        if any(doubt.ambiguous for doubt in self.store.before(NAME).doubts):
             # A page that was found late is looked for once more.
             self.heard(process, await self.trip(process))
             await process.sleep(self.policy.min_absence_s + 1.0)
@@ -546,7 +547,7 @@ class World(Hooks):
         outcome = await self.trip(process)
         if len(self.remote.applied) > before or outcome.report.requests > 1:
             self.laws.fail("F-c", f"one more run made {outcome.report.requests} requests")
-        for doubt in self.store.doubts(NAME):
+        for doubt in self.store.before(NAME).doubts:
             if doubt.ambiguous:
                 self.laws.fail("F-b", f"still in doubt: {doubt}")
         if outcome.report.result is not Result.OK:

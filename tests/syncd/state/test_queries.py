@@ -59,6 +59,7 @@ def finish(store: SqlStateStore, run: int, *, at: float, hold: Hold | None) -> N
         report=Report(name="handbook", result=Result.PARTIAL, error="1 page failed", listed=6, created=3),
         standing=Standing(revision="r1", completed_at=at),
         holds=[] if hold is None else [hold],
+        found=[],
         revision="r1",
         at=at,
     )

@@ -21,7 +21,8 @@ from sqlalchemy import Connection, event
 from syncd.errors import StateStoreError
 from syncd.state.health import examine
 from syncd.state.migrate import History, history
-from syncd.state.store import DOUBTS, SqlStateStore
+from syncd.state.past import DOUBTS
+from syncd.state.store import SqlStateStore
 from syncd.testing.state import intent, sent
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -220,7 +221,7 @@ class TestReadOnly:
         """A plan before the first sync leaves no trace."""
         with SqlStateStore(url(tmp_path / "none" / "syncd.db"), read_only=True) as store:
             assert store.records("s") == {}
-            assert list(store.holds("s")) == []
+            assert list(store.before("s").holds.values()) == []
             assert store.schema() is None
 
         assert list(tmp_path.iterdir()) == []

@@ -78,11 +78,11 @@ class TestSqlite(SqlStateStoreContract):
         with SqlStateStore(url) as store:
             self.post(store, sent("a", links=(("path:b.md", "u"),)), failed("b"))
             self.finish(store, store.start("s", trigger="test", at=1.0), hold=self.HOLD)
-            before = store.records("s"), store.links("s"), store.urls("s"), store.holds("s")
+            before = store.records("s"), store.links("s"), store.urls("s"), store.before("s")
 
         with SqlStateStore(url) as store:
-            assert (store.records("s"), store.links("s"), store.urls("s"), store.holds("s")) == before
-            assert store.standing("s") == self.STANDING
+            assert (store.records("s"), store.links("s"), store.urls("s"), store.before("s")) == before
+            assert store.before("s").standing == self.STANDING
 
 
 class TestPostgres(SqlStateStoreContract):
