@@ -101,7 +101,8 @@ def test_p21_plan_after_a_lost_state_is_what_the_sync_does(workplace: Workplace)
     done = workplace.sync()
     assert set(workplace.writes()) == {("POST", "page-0005.md"), ("POST", "new.md")}
     counts = ("created", "updated", "unchanged", "deleted")
-    assert [told[count] for count in counts] == [done[count] for count in counts]
+    (source,) = told["sources"]
+    assert [source[count] for count in counts] == [done[count] for count in counts]
 
 
 def test_plan_that_cannot_ask_intercom_says_so(workplace: Workplace) -> None:
@@ -112,7 +113,7 @@ def test_plan_that_cannot_ask_intercom_says_so(workplace: Workplace) -> None:
     told = workplace.plan()
 
     assert [one["action"] for one in told["operations"]] == ["create", "create"]
-    assert any("Intercom could not be asked" in notice for notice in told["notices"])
+    assert any("Intercom could not be asked" in notice for notice in told["sources"][0]["notices"])
 
 
 def test_adopted_page_keeps_the_flags_that_people_set(workplace: Workplace) -> None:
