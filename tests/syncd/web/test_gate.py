@@ -65,7 +65,7 @@ async def test_viewer_does_nothing(place: Place, verb: str) -> None:
     assert f"/sources/handbook/{verb}" not in page.text
     assert answer.status_code == 403
     assert (place.engine.begun, place.service.is_paused("handbook")) == ([], False)
-    assert place.store.orders("handbook").frozen is None
+    assert place.store.before("handbook").orders.frozen is None
 
 
 @pytest.mark.parametrize(
