@@ -287,15 +287,18 @@ def state_store(config: Config, *, command: str) -> Iterator[SqlStateStore]:
         return
     path = sqlite_path(config.state_url)
     _make_folder(path.parent)
-    with (
-        ProcessLock(lock_path(path), command=command, at=SystemClock().now()) as lock,
-        SqlStateStore(config.state_url, noted=lock.remember) as store,
-    ):
-        if lock.last_run:
-            from syncd.state.restored import distrust_if_older
+    with ProcessLock(lock_path(path), command=command, at=SystemClock().now()) as lock:
+        if lock.unclean and path.exists():
+            from syncd.state.health import require_whole
 
-            distrust_if_older(store, lock.last_run)
-        yield store
+            require_whole(path)
+        lock.unclean = False
+        with SqlStateStore(config.state_url, noted=lock.remember) as store:
+            if lock.last_run:
+                from syncd.state.restored import distrust_if_older
+
+                distrust_if_older(store, lock.last_run)
+            yield store
 
 
 @contextmanager

@@ -28,6 +28,14 @@ def explained(path: Path) -> Iterator[None]:
         raise StateStoreError(_explain(path, error)) from error
 
 
+def damaged(path: Path, found: str) -> str:
+    """What to tell of a state file that is not whole, and the way out."""
+    return (
+        f"state file {path} is damaged: {found}. Stop syncd and keep a copy of the file; then restore a\n"
+        "backup, or move it away: a new state adopts the pages that Intercom has, and deletes nothing."
+    )
+
+
 def _explain(path: Path, error: BaseException | None) -> str:
     # The low byte of an SQLite code is its class; the rest tells the place.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -53,10 +61,7 @@ def _explain(path: Path, error: BaseException | None) -> str:
             "Let this user write the file and its folder, and mount the file system writable."
         )
     if code == sqlite3.SQLITE_CORRUPT or (code == sqlite3.SQLITE_ERROR and "UTF-8" in str(error)):
-        return (
-            f"state file {path} is damaged: {error}. Stop syncd and keep a copy of the file; then restore a\n"
-            "backup, or move it away: a new state adopts the pages that Intercom has, and deletes nothing."
-        )
+        return damaged(path, str(error))
     if code == sqlite3.SQLITE_CANTOPEN:
         return (
             f"state file {path} cannot be opened: {error}. "

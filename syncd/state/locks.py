@@ -38,6 +38,8 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
 
     Attributes:
         last_run: number of the newest run that any holder told; 0 if none did.
+        unclean: whether the last holder died with the lock. It stays so, for later holders too, until
+            somebody who has looked at the state sets it to False.
     """
 
     def __init__(self, path: Path, *, command: str, at: float) -> None:
@@ -56,6 +58,7 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
             "since": datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds"),
         }
         self.last_run = 0
+        self.unclean = False
         self._descriptor: int | None = None
 
     def __enter__(self) -> ProcessLock:
@@ -89,7 +92,8 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
             ) from error
         self._descriptor = descriptor
         _held.add(descriptor)
-        self.last_run = _run_in(os.pread(descriptor, _MAX_BYTES, 0))
+        content = os.pread(descriptor, _MAX_BYTES, 0)
+        self.last_run, self.unclean = _run_in(content), b'"pid"' in content or b'"unclean"' in content
         self._write(self._holder | {"run": self.last_run})
         return self
 
@@ -106,7 +110,7 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
     ) -> None:
         if self._descriptor is not None:
             _held.discard(self._descriptor)
-            self._write({"run": self.last_run})
+            self._write({"run": self.last_run} | ({"unclean": True} if self.unclean else {}))
             os.close(self._descriptor)
             self._descriptor = None
 

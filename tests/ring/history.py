@@ -144,7 +144,7 @@ def walk(home: Path, repository: Path, steps: Sequence[str], *, root: str = "", 
     chance, met = random.Random(seed), Walk()
     origin = Origin(home / "origin.git")
     with serving(Sandbox(tokens=[TOKEN])) as running:
-        workplace = place(home / "walked", running, origin.folder, root)
+        workplace, done = place(home / "walked", running, origin.folder, root), None
         for commit in steps:
             origin.commit(
                 {
@@ -160,7 +160,7 @@ def walk(home: Path, repository: Path, steps: Sequence[str], *, root: str = "", 
                     ]
                     + ([f"{chance.choice(KINDS)}:GET:p=0.1"] if chance.random() < 0.5 else [])
                 )
-                done = _run(workplace, chance)
+                done = _run(workplace, chance, kill=done is None or done.code != -9)
                 met.codes[done.code] += 1
                 if done.code not in ANSWERS | {-9} or "Traceback" in done.err + done.out:
                     met.strange.append(done)
@@ -185,9 +185,10 @@ def walk(home: Path, repository: Path, steps: Sequence[str], *, root: str = "", 
     return met
 
 
-def _run(workplace: Workplace, chance: random.Random) -> Done:
+def _run(workplace: Workplace, chance: random.Random, *, kill: bool) -> Done:
+    # A page at which two runs in a row are killed is parked, and that is what should happen.
     child = workplace.start("sync")
-    if chance.random() < 0.5:
+    if kill and chance.random() < 0.6:
         # Start-up takes most of a second; the rest is the run's.
         try:
             child.wait(chance.uniform(0.5, 8.0))
