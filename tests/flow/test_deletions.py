@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from syncd.sandbox import Request
 from tests.conftest import Workplace, without_privileges
 
 
@@ -314,3 +315,24 @@ def test_volume_without_its_marker_changes_nothing(workplace: Workplace) -> None
         assert f"error: the root {workplace.docs} has no marker '.volume': no such file" in done.out
 
     assert workplace.writes() == []
+
+
+def test_f53_page_that_comes_back_while_it_is_deleted_is_published_again(workplace: Workplace) -> None:
+    """The file returns after it was listed as missing, and before the request: the next run heals it."""
+    workplace.configure(deletions={"confirm": 1, "min_absence": "0s"})
+    workplace.write({"a.md": "# A\n\nText.\n", "b.md": "# B\n\nText.\n"})
+    workplace.sync()
+    workplace.remove("a.md")
+
+    def hook(number: int, when: str, request: Request) -> None:
+        if request.method == "DELETE" and when == "before":
+            workplace.write({"a.md": "# A\n\nText.\n"})
+
+    workplace.running.sandbox.on_request(hook)
+    assert workplace.sync()["deleted"] == 1
+    assert sorted(workplace.pages()) == ["b.md"]
+
+    assert workplace.sync()["created"] == 1
+
+    assert sorted(workplace.pages()) == ["a.md", "b.md"]
+    assert workplace.sync()["requests"] == 0

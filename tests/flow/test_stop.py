@@ -133,3 +133,26 @@ def test_second_process_is_sent_away(workplace: Workplace) -> None:
     assert "syncd sync" in second.err
     assert len(second.err.splitlines()) <= 3
     assert looking.code == 0
+
+
+def test_f63_schema_is_not_changed_under_a_run(workplace: Workplace) -> None:
+    """The new program of an upgrade waits until the old one has let go of the state."""
+    workplace.write(some(5))
+    entered, leave = threading.Event(), threading.Event()
+
+    def hook(number: int, when: str, request: Request) -> None:
+        entered.set()
+        leave.wait(30)
+
+    workplace.running.sandbox.on_request(hook)
+    child = workplace.start("sync")
+    try:
+        assert entered.wait(30)
+        upgrade = workplace.process("db", "upgrade")
+    finally:
+        leave.set()
+        child.communicate(timeout=30)
+
+    assert (child.returncode, upgrade.code) == (0, 4)
+    assert f"process {child.pid}" in upgrade.err
+    assert workplace.process("db", "upgrade").code == 0

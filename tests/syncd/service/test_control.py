@@ -138,7 +138,7 @@ async def test_stopping_service_is_not_ready_and_lives(bench: Bench) -> None:
     assert (await run(bench)).status_code == 409
 
 
-async def test_store_that_hangs_is_no_life(bench: Bench) -> None:
+async def test_p18_store_that_hangs_is_no_life(bench: Bench) -> None:
     """A service whose thread for the state no longer answers can do nothing any more."""
     bench.clock.pass_(STILL_S - 1)
     assert (await bench.client.get("/livez")).status_code == 200

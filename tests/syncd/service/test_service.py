@@ -22,7 +22,7 @@ async def test_all_sources_run_at_first(tmp_path: Path) -> None:
         assert bench.service.next_run("off") is None
 
 
-async def test_trigger_during_a_run_makes_one_follow_up(tmp_path: Path) -> None:
+async def test_p17_trigger_during_a_run_makes_one_follow_up(tmp_path: Path) -> None:
     """What was pushed after the run had listed its source would be missed otherwise."""
     async with started(configured(tmp_path, source("a"))) as bench:
         bench.engine.gate.clear()

@@ -65,7 +65,7 @@ def test_each_source_at_its_time(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("hours", [2, 6, 24 * 400])
-def test_clock_that_jumps_ahead_makes_one_catch_up(bench: Bench, hours: float) -> None:
+def test_p17_clock_that_jumps_ahead_makes_one_catch_up(bench: Bench, hours: float) -> None:
     """So it looks after a suspend, too: the monotonic clock stood still."""
     bench.plan("a", "every 15m")
     bench.plan("b", "0 * * * *")
@@ -80,7 +80,7 @@ def test_clock_that_jumps_ahead_makes_one_catch_up(bench: Bench, hours: float) -
     assert [name for name, _ in bench.told].count("b") == 2
 
 
-def test_clock_that_is_set_back(bench: Bench) -> None:
+def test_p17_clock_that_is_set_back(bench: Bench) -> None:
     """An interval lasts as long as it lasts, and cron follows the clock on the wall."""
     bench.plan("a", "every 15m")
     bench.plan("b", "0 * * * *")
@@ -93,7 +93,7 @@ def test_clock_that_is_set_back(bench: Bench) -> None:
     assert bench.times("b") == ["2026-06-01T11:00:00+00:00"]
 
 
-def test_clock_that_is_kept_by_ntp_changes_nothing(bench: Bench) -> None:
+def test_p17_clock_that_is_kept_by_ntp_changes_nothing(bench: Bench) -> None:
     """Small corrections, back and forth, neither repeat nor move a run."""
     bench.plan("b", "0 * * * *")
 
@@ -148,7 +148,7 @@ def test_dropped_source_is_due_no_more(bench: Bench) -> None:
     assert bench.told == []
 
 
-async def test_loop_waits_half_a_minute_at_most() -> None:
+async def test_p17_loop_waits_half_a_minute_at_most() -> None:
     """The wall clock is asked again that often, since a wait cannot see it jump."""
     bench = Bench(Clock())
     bench.plan("a", "0 18 * * *")
