@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deploy check fmt lint types bench bench-quick soak corpora simulate lock build clean
+.PHONY: help demo test test-deploy test-ring check fmt lint types bench bench-quick soak corpora simulate lock build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test: $(VENV)/test ## run all tests
 
 test-deploy: $(VENV)/test $(VENV)/ops ## check what deploy/ holds with the tools that read it
 	$(BIN)/python -m pytest -q tests/deploy
+
+test-ring: $(VENV)/test ## try every fault on real processes, and real history under faults; half an hour
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m ring
 
 check: $(VENV)/lint fmt-check lint types test ## format, lint, types, import rules and tests: what CI runs
 
