@@ -72,7 +72,16 @@ class Restore:
     why: str = ""
 
 
-Decision = Approve | Reject | Freeze | Release | TakeDown | Restore
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Try a page in quarantine again with the next run, whatever its version; None for all of the source."""
+
+    external_id: str | None
+    by: str
+    why: str = ""
+
+
+Decision = Approve | Reject | Freeze | Release | TakeDown | Restore | Retry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

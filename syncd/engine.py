@@ -31,11 +31,17 @@ from syncd.verify import Verification, verify_source
 from syncd.workers import Workers
 
 if TYPE_CHECKING:
+    from syncd.decision import TakeDown
+    from syncd.preview import Preview
     from syncd.state.store import SqlStateStore
+    from syncd.takedown import TakenDown
 
 log = get_logger(__name__)
 
 T = TypeVar("T")
+
+PREVIEW_S = 60.0
+"""Seconds that a preview may take, most of which is for a repository that is fetched first."""
 
 # Once a run was asked to stop, or is overdue, and does not end: so many times it is given up, each time
 # with so many seconds to say so to the store.
@@ -105,6 +111,38 @@ class Engine:
     ) -> Outcome:
         """Tell what `sync` would do; nothing is written."""
         return await self._run(plan_source, settings, full, "plan", None, progress)
+
+    async def preview(self, settings: SourceConfig, external_id: str) -> Preview | None:
+        """Make a page as Fin would get it now; None if its source has no such item. Nothing is written.
+
+        Raises:
+            PageError: no page came of it; the message says why.
+            SourceError: the source cannot be read, or not in time.
+            ConfigError: its settings are wrong.
+        """
+        from syncd.preview import assembled, read_item
+
+        source = make_source(self._config, settings, self._intercom)
+        try:
+            async with asyncio.timeout(PREVIEW_S), ThreadLane("preview") as look:
+                read = await look(read_item, source, {external_id})
+                if read is None:
+                    return None
+                draft = await self._workers.render(read.document, read.source.rules)
+                return await look(assembled, read, draft)
+        except TimeoutError as error:
+            raise SourceUnavailable(
+                f"{settings.name} could not be read within {PREVIEW_S:.0f} seconds: try again later"
+            ) from error
+
+    async def take_down(self, name: str, decision: TakeDown) -> TakenDown:
+        """Keep a page out from now on, and delete it; see syncd.takedown. In a thread of its own."""
+        from syncd.takedown import take_down
+
+        # It has its own connections, and may wait for Intercom, or for another writer, as long as it likes.
+        return await asyncio.to_thread(
+            lambda: asyncio.run(take_down(self._config, self._store, name, decision))
+        )
 
     async def verify(self, settings: SourceConfig) -> Verification:
         """Tell how what Intercom holds of a source differs from what was sent; nothing is written."""

@@ -302,6 +302,7 @@ class Action(StrEnum):
     RELEASE = "release"
     TAKEDOWN = "takedown"
     RESTORE = "restore"
+    RETRY = "retry"
 
 
 class Result(StrEnum):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,23 +15,12 @@ from syncd.errors import ConfigError
 if TYPE_CHECKING:
     from syncd.config.model import Config, SourceConfig
     from syncd.model import Document, Draft, Page
+    from syncd.preview import Preview
     from syncd.render import Rules
     from syncd.render.coverage import Coverage
 
 FIRST_WORDS = 20
 """Missing words that are told."""
-
-
-class Preview(NamedTuple):
-    """A page with what it was made of; the draft and not the page is compared with the document.
-
-    `parts`: what comes after the first part of a long page.
-    """
-
-    page: Page
-    document: Document
-    draft: Draft
-    parts: tuple[Page, ...] = ()
 
 
 @click.command("preview")
@@ -145,32 +133,14 @@ def _of_sources(path: str, source_name: str | None, config: Path | None) -> Prev
 
 def _of_source(config: Config, settings: SourceConfig, path: str) -> Preview | None:
     from syncd import app
-    from syncd.changes import page_of
-    from syncd.library import Library
-    from syncd.linking import Published
-    from syncd.render.addresses import address_of
-    from syncd.render.links import LinkIndex
-    from syncd.survey import list_items, told_by
+    from syncd.preview import assembled, read_item
 
     source = app.make_source(config, settings, app.Intercom(config))
     wanted = {path, _below(getattr(settings.settings, "root", None), config.base, path)}
-    with source.connector.open() as snapshot:
-        listing = list_items(snapshot)
-        items = listing.items
-        item = next((one for one in items.values() if wanted & {one.external_id, one.path}), None)
-        if item is None:
-            return None
-        source = source.fitted_to(snapshot)
-        source = replace(source, rules=told_by(snapshot, source.rules))
-        snapshot.prepare([item])
-        document = Library(snapshot, listing).whole(item, source.rules)
-    draft = asyncio.run(_render(document, source.rules))
-    published = Published(
-        urls={item.external_id: source.url_of(item, address_of(document, source.rules))},
-        index=LinkIndex((one.external_id, one.path, source.url_of(one)) for one in items.values()),
-    )
-    made = page_of(source, item, document, draft, published)
-    return Preview(made.page, document, draft, made.parts)
+    read = read_item(source, wanted)
+    if read is None:
+        return None
+    return assembled(read, asyncio.run(_render(read.document, read.source.rules)))
 
 
 def _below(root: object, base: Path, path: str) -> str | None:
@@ -186,6 +156,7 @@ def _of_file(path: Path) -> Preview:
     from syncd.connector import Context
     from syncd.library import Library
     from syncd.model import Page
+    from syncd.preview import Preview
     from syncd.registry import connector_type
     from syncd.render import Rules
     from syncd.render.links import LinkIndex

@@ -12,19 +12,21 @@ from typing import TypeVar
 
 from syncd.clock import Clock, Random, Sleep
 from syncd.config.model import Config, SourceConfig
-from syncd.decision import Decision
+from syncd.decision import Decision, TakeDown
 from syncd.engine import Engine
 from syncd.errors import ConfigError, SourceBusy, SyncdError
 from syncd.journal import Hold
 from syncd.log import bound, get_logger
 from syncd.model import Report, Result
 from syncd.outcome import Outcome
+from syncd.preview import Preview
 from syncd.service.calendar import Calendar
 from syncd.service.queue import Queue, Want
 from syncd.service.timetable import Timetable
 from syncd.state.freshness import Freshness, freshness, lags_after
 from syncd.state.queries import SourceSummary, source_summaries
 from syncd.state.store import SqlStateStore
+from syncd.takedown import TakenDown
 
 log = get_logger(__name__)
 
@@ -62,6 +64,7 @@ class Service:
         self._queue = Queue(config.service.concurrency)
         self._timetable = Timetable(clock=clock, sleep=sleep, random=random, due=self._due)
         self._paused: dict[str, bool] = {}
+        self._previewing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- what people and programs may ask ------------------------------------------------------------
@@ -114,6 +117,17 @@ class Service:
         self.config.source(source)
         at = self.clock.now()
         return await self._engine.ask(lambda store: store.decide(source, decision, at=at))
+
+    async def preview(self, source: str, external_id: str) -> Preview | None:
+        """Make a page as Fin would get it now, one at a time; see Engine.preview."""
+        settings = self.config.source(source)
+        async with self._previewing:
+            return await self._engine.preview(settings, external_id)
+
+    async def take_down(self, source: str, decision: TakeDown) -> TakenDown:
+        """Keep a page out from now on, and delete it; see Engine.take_down."""
+        self.config.source(source)
+        return await self._engine.take_down(source, decision)
 
     # -- what they may do ----------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from syncd.decision import (
     Reject,
     Release,
     Restore,
+    Retry,
     TakeDown,
 )
 from syncd.errors import ConfigError
@@ -82,6 +83,8 @@ def rule(
                 )
             back = replace(orders, taken_down=left_down)
             return Ruling(back, Outcome(decision.external_id, Action.RESTORE.value, why, by=by))
+        case Retry():
+            return Ruling(orders, Outcome(decision.external_id or "", Action.RETRY.value, why, by=by))
 
 
 _WORDS = {Question.DELETES: "deletion(s)", Question.UPDATES: "update(s)"}

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from syncd.before import Before
-from syncd.decision import NONE, Decision, Orders, Question
+from syncd.decision import NONE, Decision, Orders, Question, Retry
 from syncd.errors import StateStoreError
 from syncd.journal import Entry, Hold, Lease, Standing, Touched
 from syncd.model import Record, RecordState, Report, Unlisted
@@ -413,6 +413,8 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             if ruling.hold is not None:
                 _keep_hold(connection, source, ruling.hold.question, ruling.hold, approved_at=at)
             _keep_orders(connection, source, orders, ruling.orders)
+            if isinstance(decision, Retry):
+                _retry(connection, source, decision.external_id)
             counted = {"source": source, "decisions": _decisions(connection, source) + 1, "revision": None}
             upsert(connection, sources, [counted])
             append(connection, outcomes, [{"run": 0, "source": source, "at": at, **ruling.outcome._asdict()}])
@@ -447,6 +449,19 @@ def _keep_orders(connection: Connection, source: str, before: Orders, after: Ord
     for external_id in after.taken_down.keys() - before.taken_down.keys():
         order = asdict(after.taken_down[external_id])
         upsert(connection, takedowns, [{"source": source, "external_id": external_id, **order}])
+
+
+def _retry(connection: Connection, source: str, external_id: str | None) -> None:
+    """Make the version of what is in quarantine unknown; with a part its whole page, which is read for it."""
+    parked = (records.c.source == source, records.c.state == RecordState.QUARANTINED.value)
+    wholes = select(records.c.part_of).where(*parked, records.c.part_of.is_not(None))
+    query = update(records).where(
+        records.c.source == source,
+        or_(records.c.state == RecordState.QUARANTINED.value, records.c.external_id.in_(wholes)),
+    )
+    if external_id is not None:
+        query = query.where(or_(records.c.external_id == external_id, records.c.part_of == external_id))
+    connection.execute(query.values(version=""))
 
 
 def _decisions(connection: Connection, source: str) -> int:

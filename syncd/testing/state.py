@@ -18,6 +18,7 @@ from syncd.decision import (
     Reject,
     Release,
     Restore,
+    Retry,
     TakeDown,
 )
 from syncd.errors import ConfigError, LeaseLost, SourceBusy, StateStoreError
@@ -279,10 +280,20 @@ class MemoryStateStore:
         if ruling.hold is not None:
             self._holds[source][ruling.hold.question] = ruling.hold
         self._orders[source] = ruling.orders
+        if isinstance(decision, Retry):
+            self._retry(source, decision.external_id)
         decisions = before.standing.decisions + 1
         self._standings[source] = replace(before.standing, revision=None, decisions=decisions)
         self.outcomes.append((0, source, ruling.outcome))
         return ruling.hold
+
+    def _retry(self, source: str, external_id: str | None) -> None:
+        rows = self.rows.get(source, {})
+        parked = {key for key, row in rows.items() if row.state == RecordState.QUARANTINED}
+        wholes = {whole for key in parked if (whole := rows[key].part_of) in rows}
+        for key in parked.union(whole for whole in wholes if whole is not None):
+            if external_id in (None, key, rows[key].part_of):
+                rows[key] = rows[key]._replace(version="")
 
     def _check(self, source: str, epoch: int | None) -> None:
         known = self.leases.get(source)
@@ -1129,6 +1140,24 @@ class StateStoreContract:
             self.decide(store, decision)
 
         assert store.before("s").standing.decisions == 0
+
+    @pytest.mark.parametrize(
+        ("asked", "tried"), [("a", {"a"}), ("b", {"b", "b#2"}), (None, {"a", "b", "b#2"})]
+    )
+    def test_retry_makes_versions_unknown(
+        self, store: StateStore, asked: str | None, tried: set[str]
+    ) -> None:
+        """Of what is in quarantine, and of the whole page of a part that is; what is well stays known."""
+        self.post(
+            store,
+            *(sent(key) for key in ("a", "b", "c")),
+            replace(sent("b#2"), part_of="b"),
+            *(Failed(external_id=key, version="2", rules="r", error="no") for key in ("a", "b#2")),
+        )
+
+        self.decide(store, Retry(external_id=asked, by="ada"))
+
+        assert {key for key, record in store.before("s").records.items() if not record.version} == tried
 
     def test_orders_stand_until_they_are_taken_back(self, store: StateStore) -> None:
         """A freeze and a takedown are known to every later question, with who and why."""

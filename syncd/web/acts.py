@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from syncd.decision import Approve, Freeze, Question, Reject, Release, Restore
+from syncd.decision import Approve, Freeze, Question, Reject, Release, Restore, Retry, TakeDown
 from syncd.guards import APPROVAL_LIFE_S
 from syncd.service.guard import Refused
-from syncd.state.browse import waiting
+from syncd.state import browse
 from syncd.web.access import Visitor
 from syncd.web.desk import Desk
 from syncd.web.gate import Form
@@ -56,7 +56,7 @@ class Acts:
         name, question = _name(request), _question(form)
         held = [
             hold
-            for source, hold in (await self._desk.read(waiting)).holds
+            for source, hold in (await self._desk.read(browse.waiting)).holds
             if source == name and hold.question is question
         ]
         if not held:
@@ -90,6 +90,32 @@ class Acts:
         decision = Reject(question=_question(form), by=visitor.name, why=_why(form, needed=False))
         await self._service.decide(_name(request), decision)
         return f"/sources/{_name(request)}?said=rejected"
+
+    async def take_down(self, request: Request, visitor: Visitor, form: Form) -> str:
+        """Delete a page now, and keep it out, if the number of pages that go was typed."""
+        name, external_id = _name(request), page_of(form)
+        details = await self._desk.read(lambda store: browse.details(store, name, external_id))
+        if form.get("count", "").strip() != str(len(details.parts)):
+            raise Refused(
+                409,
+                f"You typed {form.get('count', '')[:20]!r}, and Intercom has {len(details.parts)} of this "
+                "page: nothing was taken down. Type that number to take it down.",
+            )
+        decision = TakeDown(external_id=external_id, by=visitor.name, why=_why(form))
+        done = await self._service.take_down(name, decision)
+        if done.error is not None:
+            self._service.want_run(name, _TRIGGER)
+        said = "not-deleted" if done.error is not None else "taken-down" if done.deleted else "kept-out"
+        return page_address(name, external_id, said)
+
+    async def retry(self, request: Request, visitor: Visitor, form: Form) -> str:
+        """Try a page in quarantine again, or all of them, although nothing changed."""
+        name, external_id = _name(request), form.get("id") or None
+        await self._service.decide(name, Retry(external_id=external_id, by=visitor.name))
+        self._service.want_run(name, _TRIGGER)
+        if external_id is None:
+            return f"/sources/{name}?said=retried"
+        return page_address(name, external_id, "retried")
 
     async def restore(self, request: Request, visitor: Visitor, form: Form) -> str:
         """Let a page that was taken down be published again."""

@@ -38,6 +38,14 @@ HEADERS = {
 }
 
 
+# A document of its own origin, so that even HTML that should never have come so far can do nothing here.
+_FRAME = {
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+
+
 class Read(Protocol):
     """Asks the state something, off the event loop, beside whatever runs."""
 
@@ -73,6 +81,11 @@ class Desk:
             values | {"visitor": visitor, "now": now, "stopping": self.service.stopping.is_set()}
         )
         return HTMLResponse(html, status, headers=HEADERS)
+
+    def frame(self, **values: object) -> HTMLResponse:
+        """What a page of a source says, apart from everything else of the dashboard."""
+        html = self._templates.get_template("frame.html").render(values)
+        return HTMLResponse(html, headers=HEADERS | _FRAME)
 
     def refuse(self, status: int, why: str, visitor: Visitor | None) -> HTMLResponse:
         """A page that says why not."""

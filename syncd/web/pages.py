@@ -7,6 +7,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
+from syncd.errors import ConfigError, PageError, SourceError
 from syncd.service.guard import Refused
 from syncd.state import browse
 from syncd.state.browse import Filter, View
@@ -82,6 +83,7 @@ class Pages:
         if told.page is None and not (told.outcomes or told.unlisted or told.taken_down):
             raise Refused(404, "No run of this source ever saw such a page.")
         details = await self._desk.read(lambda store: browse.details(store, name, external_id))
+        whole = told.page.part_of if told.page is not None and told.page.part_of else external_id
         asked = Filter(source=name, external_id=external_id)
         trail = await self._desk.read(lambda store: browse.trail(store, asked))
         verdict, reasons = judged(told)
@@ -90,6 +92,7 @@ class Pages:
             visitor,
             source=source,
             told=told,
+            whole=whole,
             details=details,
             verdict=verdict,
             reasons=reasons,
@@ -97,3 +100,13 @@ class Pages:
             shown=request.query_params.get("show", ""),
             said=said(request),
         )
+
+    async def preview(self, request: Request, visitor: Visitor) -> Response:
+        """A page as Fin would get it now, for a frame in which nothing can run."""
+        name, external_id = request.path_params["name"], word(request, "id") or ""
+        error, made = None, None
+        try:
+            made = await self._desk.service.preview(name, external_id)
+        except (PageError, SourceError, ConfigError) as raised:
+            error = str(raised)
+        return self._desk.frame(made=made, error=error)

@@ -64,6 +64,7 @@ class Dashboard:
             "/sources/{name}": views.source,
             "/sources/{name}/pages": pages.pages,
             "/sources/{name}/page": pages.page,
+            "/sources/{name}/page/preview": pages.preview,
         }
         done = {
             "sync": acts.sync,
@@ -73,7 +74,9 @@ class Dashboard:
             "release": acts.release,
             "approve": acts.approve,
             "reject": acts.reject,
+            "takedown": acts.take_down,
             "restore": acts.restore,
+            "retry": acts.retry,
         }
         return [
             Route("/static/{name}", self._file, methods=["GET"]),

@@ -15,14 +15,18 @@ import httpx
 import yaml
 
 from syncd.config.load import load_config
-from syncd.config.model import Config
+from syncd.config.model import Config, SourceConfig
+from syncd.decision import TakeDown
 from syncd.engine import Engine
+from syncd.errors import RenderError
 from syncd.journal import Entry, Hold, Sent, Standing
-from syncd.model import Action, Report, Result
+from syncd.model import Action, Document, Draft, Page, Report, Result
+from syncd.preview import Preview
 from syncd.registry import connector_type
 from syncd.service.guard import guarded
 from syncd.service.service import Service
 from syncd.state.store import SqlStateStore
+from syncd.takedown import TakenDown
 from syncd.web.site import Dashboard
 from tests.syncd.service.clocks import Clock
 from tests.syncd.service.engine import PlayedEngine, source
@@ -42,9 +46,26 @@ class StateEngine(PlayedEngine):
     def __init__(self, store: SqlStateStore) -> None:
         super().__init__()
         self.store = store
+        self.taken_down: list[tuple[str, TakeDown]] = []
 
     async def ask(self, question: Callable[..., Any]) -> Any:
         return question(self.store)
+
+    async def take_down(self, name: str, decision: TakeDown) -> TakenDown:
+        self.taken_down.append((name, decision))
+        self.store.decide(name, decision, at=1.0)
+        return TakenDown(deleted=True)
+
+    async def preview(self, settings: SourceConfig, external_id: str) -> Preview:
+        if external_id == "bad.md":
+            raise RenderError("<b> is not UTF-8")
+        document = Document(
+            external_id=external_id, version="1", path=external_id, body="", media_type="text/plain"
+        )
+        page = Page(
+            external_id=external_id, title="<b>Title", html=f"<p>{external_id} as it would be sent</p>"
+        )
+        return Preview(page, document, Draft(title=page.title, html=page.html))
 
 
 class Place:

@@ -25,7 +25,7 @@ SEEN = [
     "/sources/handbook/pages",
     "/sources/handbook/page?id=a.md",
 ]
-DONE = ["sync", "pause", "resume", "hold", "release", "approve", "reject", "restore"]
+DONE = ["sync", "pause", "resume", "hold", "release", "approve", "reject", "takedown", "restore", "retry"]
 
 
 @pytest.fixture
