@@ -1157,7 +1157,7 @@ class StateStoreContract:
 
         self.decide(store, Retry(external_id=asked, by="ada"))
 
-        assert {key for key, record in store.before("s").records.items() if not record.version} == tried
+        assert {key for key, record in store.records("s").items() if not record.version} == tried
 
     def test_orders_stand_until_they_are_taken_back(self, store: StateStore) -> None:
         """A freeze and a takedown are known to every later question, with who and why."""

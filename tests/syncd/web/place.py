@@ -155,6 +155,7 @@ class Place:
             report=Report(name=name, result=result, error=error, **counts),
             standing=Standing(completed_at=at, verified_at=at),
             holds=holds,
+            found=(),
             revision=None,
             at=at,
         )

@@ -58,7 +58,7 @@ async def test_approve_with_the_right_count(place: Place, hold: Hold, question: 
         "/sources/handbook/approve", question=question, digest=hold.digest, count=str(hold.count), why="seen"
     )
 
-    given = {one.question.value: one.approved for one in place.store.holds("handbook")}
+    given = {one.question.value: one.approved for one in place.store.before("handbook").holds.values()}
     assert answer.headers["location"] == "/sources/handbook?said=approved"
     assert given == {"deletes": None, "updates": None} | {question: hold.count}
     assert decided(place) == [("approve", "Ana", "seen")]
@@ -74,7 +74,7 @@ async def test_approve_with_a_wrong_count(place: Place, count: str) -> None:
 
     assert answer.status_code == 409
     assert "12 pages are held: nothing was approved" in answer.text
-    assert [one.approved for one in place.store.holds("handbook")] == [None, None]
+    assert [one.approved for one in place.store.before("handbook").holds.values()] == [None, None]
     assert (decided(place), dict(place.service.running())) == ([], {})
 
 
@@ -104,7 +104,7 @@ async def test_reject(place: Place) -> None:
     await place.post("/sources/handbook/approve", question="deletes", digest=DELETES.digest, count="12")
     await place.post("/sources/handbook/reject", question="deletes", why="not these")
 
-    assert [one.approved for one in place.store.holds("handbook")] == [None, None]
+    assert [one.approved for one in place.store.before("handbook").holds.values()] == [None, None]
     assert decided(place)[0] == ("reject", "Ana", "not these")
 
 
@@ -114,12 +114,12 @@ async def test_hold_and_release(place: Place) -> None:
     await place.post("/sources/handbook/hold", why="an audit")
     again = await place.post("/sources/handbook/hold", why="another")
 
-    frozen = place.store.orders("handbook").frozen
+    frozen = place.store.before("handbook").orders.frozen
     assert frozen is not None
     assert (frozen.by, frozen.why, again.status_code) == ("Ana", "an audit", 409)
 
     await place.post("/sources/handbook/release")
-    assert place.store.orders("handbook").frozen is None
+    assert place.store.before("handbook").orders.frozen is None
 
 
 async def test_take_down_and_restore(place: Place) -> None:
@@ -133,7 +133,7 @@ async def test_take_down_and_restore(place: Place) -> None:
     assert "/sources/handbook/restore" in (await place.client.get("/sources/handbook/page?id=a.md")).text
 
     await place.post("/sources/handbook/restore", id="a.md")
-    assert place.store.orders("handbook").taken_down == {}
+    assert place.store.before("handbook").orders.taken_down == {}
 
 
 @pytest.mark.parametrize(
