@@ -13,6 +13,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+MOST_ID_BYTES = 1000
+"""Bytes of an external id at most. PostgreSQL takes 2,704 in an entry of an index, which holds an id and what
+a link of it names."""
+
+_PREFIX_BYTES = len("included:")
+
 
 class Item(NamedTuple):
     """What a listing names: one thing that an origin has now, not read yet.
@@ -30,6 +36,16 @@ class Item(NamedTuple):
     path: str
     parent: str | None = None
     url: str | None = None
+
+
+def is_id(name: str) -> bool:
+    """Whether a name is short enough for an external id."""
+    return len(name.encode(errors="backslashreplace")) <= MOST_ID_BYTES
+
+
+def may_name(target: str) -> bool:
+    """Whether what a link names is short enough for an external id, with a prefix before it."""
+    return len(target.encode(errors="backslashreplace")) <= MOST_ID_BYTES + _PREFIX_BYTES
 
 
 class Unlisted(NamedTuple):

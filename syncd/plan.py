@@ -11,7 +11,7 @@ from typing import NamedTuple
 from syncd.decision import Order
 from syncd.guards import Candidate
 from syncd.journal import Ground
-from syncd.model import Item, Record, RecordState, RemotePage, Unlisted
+from syncd.model import MOST_ID_BYTES, Item, Record, RecordState, RemotePage, Unlisted, is_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Listing:
 
     Attributes:
         items: by external_id; an id that two items claim is in `clashes` instead.
-        clashes: external_id → why neither of the items that claim it may be sent, naming them all.
+        clashes: external_id → why none of the items that claim it may be sent.
         unlisted: what could not be seen, and what was left out on purpose.
         broken: why the listing ended early; None for one that ended well.
     """
@@ -90,21 +90,27 @@ class Plan:
 
 
 def make_listing(entries: Iterable[Item | Unlisted], *, broken: str | None = None) -> Listing:
-    """Collect what a listing named; an external_id that is named twice is refused for all who claim it."""
+    """Collect what a listing named; an external_id that is named twice, or is too long, is refused."""
     items: dict[str, Item] = {}
     claims: dict[str, list[str]] = {}
+    clashes: dict[str, str] = {}
     unlisted: list[Unlisted] = []
     for entry in entries:
         if type(entry) is Item:
             external_id = entry.external_id
-            if external_id in items:
+            if len(external_id) > MOST_ID_BYTES // 4 and not is_id(external_id):
+                clashes[external_id] = (
+                    f"its id is longer than {MOST_ID_BYTES} bytes, which no state can keep: "
+                    f"{external_id[:60]!r}… The item is not sent; give it a shorter path."
+                )
+            elif external_id in items:
                 claims.setdefault(external_id, [items[external_id].path]).append(entry.path)
             else:
                 items[external_id] = entry
         elif isinstance(entry, Unlisted):
             unlisted.append(entry)
-    clashes = {external_id: clash(external_id, paths) for external_id, paths in claims.items()}
-    for external_id in clashes:
+    for external_id, paths in claims.items():
+        clashes[external_id] = clash(external_id, paths)
         del items[external_id]
     return Listing(items=items, clashes=clashes, unlisted=tuple(unlisted), broken=broken)
 

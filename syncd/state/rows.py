@@ -30,7 +30,7 @@ from syncd.journal import (
     Unchanged,
     Verified,
 )
-from syncd.model import Action, Record, RecordState
+from syncd.model import MOST_ID_BYTES, Action, Record, RecordState, Unlisted, is_id, may_name
 
 
 class Row(NamedTuple):
@@ -176,10 +176,14 @@ def fold(
             and entry.links is not None
         ):
             changes.links[external_id] = {
-                storable(target): None if url is None else storable(url) for target, url in entry.links
+                storable(target): None if url is None else storable(url)
+                for target, url in entry.links
+                if may_name(target)  # no item is called so, now or later
             }
         if isinstance(entry, Sent | Unchanged | Failed | Skipped) and entry.aliases is not None:
-            changes.aliases[external_id] = sorted({storable(alias) for alias in entry.aliases})
+            changes.aliases[external_id] = sorted(
+                {storable(alias) for alias in entry.aliases if may_name(alias)}
+            )
         elif isinstance(entry, Deleted) and after is not row:
             changes.links[external_id] = {}
             changes.aliases[external_id] = []
@@ -388,6 +392,12 @@ def storable(text: str) -> str:
     except UnicodeEncodeError:
         text = text.encode(errors="backslashreplace").decode()
     return text.replace("\0", "\\x00") if "\0" in text else text
+
+
+def scope_of(unlisted: Unlisted) -> str:
+    """The scope as it is kept: of one that is too long for a key, its beginning, for people to see."""
+    scope = storable(unlisted.scope)
+    return scope if is_id(scope) else scope[: MOST_ID_BYTES // 4]
 
 
 def _present(row: Row | None, external_id: str, at: float) -> Row:

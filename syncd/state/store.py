@@ -27,7 +27,7 @@ from syncd.journal import Entry, Hold, Lease, Standing, Touched
 from syncd.model import Record, RecordState, Report, Unlisted
 from syncd.state import inclusion, leases, migrate, past
 from syncd.state.opening import open_database
-from syncd.state.rows import Row, asks, fold, storable
+from syncd.state.rows import Row, asks, fold, scope_of, storable
 from syncd.state.rulings import rule
 from syncd.state.sqlite import BUSY_TIMEOUT_S
 from syncd.state.statements import append, chunks, upsert
@@ -278,7 +278,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         # A scope can be named twice, as when two links lead to one place; the first reason is told.
         rows: dict[str, dict[str, Any]] = {}
         for entry in entries:
-            scope = storable(entry.scope)
+            scope = scope_of(entry)
             rows.setdefault(
                 scope,
                 {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -48,9 +49,9 @@ from syncd.journal import (
     Unchanged,
     Verified,
 )
-from syncd.model import Action, Doubt, Record, RecordState, Report, Result, Unlisted
+from syncd.model import MOST_ID_BYTES, Action, Doubt, Record, RecordState, Report, Result, Unlisted
 from syncd.protocols import StateStore
-from syncd.state.rows import Outcome, Row, abandoned, fold, storable, unsettled
+from syncd.state.rows import Outcome, Row, abandoned, fold, scope_of, storable, unsettled
 from syncd.state.rulings import rule
 
 
@@ -171,7 +172,7 @@ class MemoryStateStore:
 
     def unlisted(self, source: str, entries: Sequence[Unlisted]) -> None:
         self.writes += 1
-        self.left_out[source] = {storable(entry.scope): storable(entry.reason) for entry in reversed(entries)}
+        self.left_out[source] = {scope_of(entry): storable(entry.reason) for entry in reversed(entries)}
 
     def acquire(self, source: str, *, owner: str, until: float, at: float) -> Lease:
         known = self.leases.get(source)
@@ -385,6 +386,11 @@ def gone(external_id: str, *, page_id: str | None = "p1") -> tuple[Entry, ...]:
     )
 
 
+def _long(count: int) -> str:
+    """So many characters that cannot be compressed, as an index would."""
+    return "".join(hashlib.sha256(str(place).encode()).hexdigest() for place in range(count))[:count]
+
+
 ODD_IDS = [
     "a'b\"c.md",
     "100%_sure.md",
@@ -398,7 +404,7 @@ ODD_IDS = [
     "A.md",
     "a.md",
     "?query#fragment",
-    "x" * 2000,
+    _long(MOST_ID_BYTES),
 ]
 
 
@@ -802,6 +808,16 @@ class StateStoreContract:
         self.post(store, sent("a", links=(("path:c.md", None),)))
 
         assert list(store.links("s")) == [("path:c.md", None)]
+
+    def test_what_is_too_long_for_a_key_is_left_out(self, store: StateStore) -> None:
+        """No item can be called so; and a scope is cut, since people only read it."""
+        long = _long(3000)
+
+        self.post(store, sent("a", links=((long, None), ("b", None))), unchanged("c", aliases=(long, "d")))
+        store.unlisted("s", [Unlisted(long, "too deep")])
+
+        assert list(store.links("s")) == [("b", None)]
+        assert list(store.aliases("s")) == [("d", "c")]
 
     def test_included_files_are_no_links(self, store: StateStore) -> None:
         """They are asked for by themselves, with the version in which each page found them."""

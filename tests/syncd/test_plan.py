@@ -156,6 +156,16 @@ def test_item_left_out_on_purpose_counts_as_absent() -> None:
     assert [c.external_id for c in plan_of(listing, record("a.md")).missing] == ["a.md"]
 
 
+def test_id_that_no_state_can_keep_is_refused() -> None:
+    """It is told of like every other page that cannot be sent, and harms no other."""
+    long = "é" * 501
+    listing = make_listing([item("a.md"), item(long), item("é" * 500)])
+
+    assert set(listing.items) == {"a.md", "é" * 500}
+    assert set(listing.clashes) == {long}
+    assert "longer than 1000 bytes" in listing.clashes[long]
+
+
 def test_two_items_with_one_id_are_both_refused() -> None:
     """Neither may win; both are named, and what was published stays."""
     listing = make_listing([item("a.md", path="x/a.md"), item("a.md", path="y/a.md"), item("b.md")])
