@@ -57,6 +57,7 @@ WIRING = {
     "syncd.takedown",
     "syncd.verdict",
     "syncd.cli",
+    "syncd.notify",
     "syncd.sandbox",
     "syncd.service",
     "syncd.web",

@@ -178,6 +178,17 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "notices",
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("kind", sa.Text, primary_key=True),
+        sa.Column("since", sa.Double, nullable=False),
+        sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("alarm", sa.Boolean, nullable=False),
+        sa.Column("told_at", sa.Double),
+        sa.Column("told_count", sa.Integer, nullable=False),
+        sa.Column("tried_at", sa.Double),
+    )
+    op.create_table(
         "leases",
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("owner", sa.Text, nullable=False),

@@ -34,6 +34,7 @@ _COMMANDS = {
     "pages": ("pages", "List what is published, parked or left out."),
     "explain": ("explain", "Tell why Fin does, or does not, know a page."),
     "audit": ("audit", "Tell each write and each decision, with who and why."),
+    "notify": ("notify", "Tell people what needs them; --test tries whether they can be told."),
     "preview": ("preview", "Show a page as Fin would get it."),
     "approve": ("approve", "Let held deletions or updates of a source go, up to a number."),
     "reject": ("reject", "Keep what is held as it is."),

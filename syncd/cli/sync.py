@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from syncd.errors import SourceBusy
 
 if TYPE_CHECKING:
     from syncd.config.model import Config
+    from syncd.notify.problem import Problem
     from syncd.outcome import Outcome
     from syncd.state.freshness import Freshness
     from syncd.state.queries import SourceSummary
@@ -75,6 +76,7 @@ def run_sync(
     from syncd import app
     from syncd.cli import report
     from syncd.cli.text import telling
+    from syncd.clock import SystemClock
 
     token = config.token_source()
     app.chosen(config, names)
@@ -85,16 +87,24 @@ def run_sync(
     objectives = {source.name: source.freshness.objective for source in app.chosen(config, ())}
     summaries: list[SourceSummary] = []
     lags: Mapping[str, Freshness] = {}
+    problems: Sequence[Problem] = ()
+    now = SystemClock().now
     try:
         with app.state_store(config, command="syncd sync") as store:
             outcomes, stopped_by = asyncio.run(_collect(config, store, names, full, repair, trigger, silent))
+            if config.notifications.channels and stopped_by is None:
+                from syncd.notify import notifier
+
+                notifier.notify(config, store, notifier.sender(config), outcomes, now=now())
             if config.metrics_textfile is not None:
-                from syncd.clock import SystemClock
+                from syncd.notify.notifier import open_problems
                 from syncd.state.freshness import freshness
                 from syncd.state.queries import source_summaries
 
                 summaries = source_summaries(store)
-                lags = freshness(store, objectives, now=SystemClock().now())
+                by_name = {summary.source: summary for summary in summaries}
+                lags = freshness(store, objectives, now=now())
+                problems = open_problems(config, store, by_name, now=now())
     except SourceBusy:
         from syncd.cli.following import run_by_service
 
@@ -117,6 +127,7 @@ def run_sync(
             {summary.source: summary for summary in summaries},
             lags,
             objectives,
+            problems,
         )
     if stopped_by is not None:
         return exit_codes.INTERRUPTED if stopped_by == signal.SIGINT else exit_codes.TERMINATED

@@ -40,6 +40,11 @@ def command(
         found = find(loaded, store, page, source)
         decision = TakeDown(external_id=found.external_id, by=told(by), why=why)
         done = asyncio.run(take_down(loaded, store, found.source, decision))
+        if loaded.notifications.channels:
+            from syncd.clock import SystemClock
+            from syncd.notify import notifier
+
+            notifier.notify(loaded, store, notifier.sender(loaded), now=SystemClock().now())
     if as_json:
         error = str(done.error) if done.error is not None else None
         named = {"source": found.source, **asdict(decision), "deleted": done.deleted, "error": error}

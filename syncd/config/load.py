@@ -302,10 +302,11 @@ def _checked(config: Config, tree: Table) -> Iterator[Problem]:
             node, known = follow(tree, path)
             if known == len(path):
                 yield from _literal(node, path)
-    for path, _ in secrets_in(config.service, ("service",)):
-        node, known = follow(tree, path)
-        if known == len(path):
-            yield from _literal(node, path)
+    for section in ("service", "notifications"):
+        for path, _ in secrets_in(getattr(config, section), (section,)):
+            node, known = follow(tree, path)
+            if known == len(path):
+                yield from _literal(node, path)
     state, known = follow(tree, ("state",))
     # Asked of the text as it was written, in which a variable is no password.
     written = address.password(state.text) if known and isinstance(state, Scalar) else None

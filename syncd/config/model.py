@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from syncd.config import address
+from syncd.config.notifications import Notifications
 from syncd.config.pattern import Matching
 from syncd.config.quantity import Bytes, BytesOrOff, Seconds
 from syncd.config.schedule import QuietSetting, ScheduleSetting, ZoneName
@@ -444,6 +445,9 @@ class Config(Section):
     service: ServiceConfig = Field(
         default_factory=ServiceConfig, description="What `syncd run` listens to, and what it may do at once."
     )
+    notifications: Notifications = Field(
+        default_factory=Notifications, description="Who is told when a source needs a person, and how."
+    )
     metrics_textfile: Path | None = Field(
         default=None,
         description="`syncd sync` writes Prometheus metrics into this file, for node_exporter's textfile "
@@ -529,4 +533,9 @@ class Config(Section):
         return frozenset(found - {""})
 
     def _sections(self) -> Iterable[BaseModel]:
-        return (self.intercom, self.service, *(source.settings for source in self.sources))
+        return (
+            self.intercom,
+            self.service,
+            self.notifications,
+            *(source.settings for source in self.sources),
+        )

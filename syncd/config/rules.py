@@ -16,6 +16,20 @@ def violations(config: Config) -> Iterator[tuple[Steps, str]]:
         for path, why in _source(config.intercom, source):
             yield ("sources", index, *path), why
     yield from _twins(config.sources)
+    yield from _notifications(config)
+
+
+def _notifications(config: Config) -> Iterator[tuple[Steps, str]]:
+    sources = {source.name for source in config.sources}
+    names: dict[str, str] = {}
+    for (kind, index), channel in config.notifications.named():
+        path = ("notifications", kind, index)
+        first = names.setdefault(channel.name, f"{kind}[{index}]")
+        if first != f"{kind}[{index}]":
+            yield (*path, "name"), f"{channel.name!r} is the name of {first} too; rename one of them"
+        for at, source in enumerate(channel.sources):
+            if source not in sources:
+                yield (*path, "sources", at), f"no source is called {source!r}"
 
 
 def _intercom(intercom: IntercomConfig) -> Iterator[tuple[Steps, str]]:

@@ -190,7 +190,9 @@ class ServiceConfig(Section):
         return read_secret(self.token, self.token_file, base, "service.token")
 
 
-def read_secret(given: SecretStr | None, file: Path | None, base: Path, setting: str) -> str:
+def read_secret(
+    given: SecretStr | None, file: Path | None, base: Path, setting: str, *, least: int = MIN_SECRET
+) -> str:
     """Return a secret that is given or in a file.
 
     Raises:
@@ -210,9 +212,11 @@ def read_secret(given: SecretStr | None, file: Path | None, base: Path, setting:
             ) from error
         except UnicodeDecodeError as error:
             raise ConfigError(f"{setting}_file: {path} is not text; it must hold the secret alone") from error
-    if len(value) < MIN_SECRET:
+    if not value:
+        raise ConfigError(f"{setting} is empty; give it in the variable or the file that is named there")
+    if len(value) < least:
         raise ConfigError(
-            f"{setting} has {len(value)} characters, and a secret needs {MIN_SECRET} at least. "
+            f"{setting} has {len(value)} characters, and a secret needs {least} at least. "
             "Make one: openssl rand -hex 32"
         )
     return value

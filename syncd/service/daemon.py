@@ -16,11 +16,13 @@ from syncd.engine import Engine
 from syncd.errors import ConfigError, SyncdError
 from syncd.lanes import ThreadLane
 from syncd.log import get_logger, redact
+from syncd.notify.notifier import sender
 from syncd.service.announce import Address, announced, announcement
 from syncd.service.control import Control
 from syncd.service.guard import guarded
 from syncd.service.health import Health
 from syncd.service.metrics import Metrics
+from syncd.service.notices import Notices
 from syncd.service.server import listening, serving
 from syncd.service.service import Service
 from syncd.service.shutdown import Signals
@@ -57,6 +59,10 @@ class _Daemon:
         self.service = Service(config, engine, clock=clock, sleep=clock.sleep, random=random.random)
         self.metrics = Metrics(self.service)
         self.service.listeners.append(self.metrics.ran)
+        self.notices = Notices(
+            self.service, sender=lambda: sender(self.service.config), counted=self.metrics.told
+        )
+        self.service.listeners.append(self.notices.ran)
         self.webhooks = Webhooks(self.service, count=self.metrics.received)
         self.health = Health(self.service, self.metrics, sleep=clock.sleep, token=lambda: self._token)
         self.own_token = secrets.token_urlsafe(32)
@@ -110,12 +116,13 @@ class _Daemon:
         await self.metrics.refresh()  # what is acknowledged from now on is counted
         beating = asyncio.create_task(self.health.beat())
         watching = asyncio.create_task(self.watch.run())
+        telling = asyncio.create_task(self.notices.run())
         try:
             await self.service.run()
         finally:
-            for task in (beating, watching, *self._tasks):
+            for task in (beating, watching, telling, *self._tasks):
                 task.cancel()
-            await asyncio.gather(beating, watching, return_exceptions=True)
+            await asyncio.gather(beating, watching, telling, return_exceptions=True)
             log.info("service_stopped")
 
     async def reload(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -13,8 +13,10 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from syncd import __version__
+from syncd.config.notifications import Kind
 from syncd.errors import ConfigError
 from syncd.model import Result
+from syncd.notify.problem import Problem
 from syncd.state.freshness import Freshness
 from syncd.state.queries import SourceSummary
 
@@ -30,14 +32,18 @@ Objectives = Mapping[str, float]
 
 
 class _Standing(Collector):
-    def __init__(self, summaries: Summaries, lags: Lags, objectives: Objectives) -> None:
-        self._told = (summaries, lags, objectives)
+    def __init__(
+        self, summaries: Summaries, lags: Lags, objectives: Objectives, problems: Sequence[Problem]
+    ) -> None:
+        self._told = (summaries, lags, objectives, problems)
 
     def collect(self) -> Iterable[Metric]:
         return standing(*self._told)
 
 
-def standing(summaries: Summaries, lags: Lags, objectives: Objectives) -> Iterator[Metric]:
+def standing(
+    summaries: Summaries, lags: Lags, objectives: Objectives, problems: Iterable[Problem]
+) -> Iterator[Metric]:
     """How each source that has an entry in `objectives` stands, as the state store knows it.
 
     One that never ran counts with zeros.
@@ -76,16 +82,28 @@ def standing(summaries: Summaries, lags: Lags, objectives: Objectives) -> Iterat
         for action in ACTIONS:
             counts.add_metric([name, action], getattr(last, action, 0))
     yield from (pages, held, parked, since, complete, began, results, counts, objective, lag)
+    open_ = gauge("open_problems", "What needs a person, by what people are told of.", "source", "kind")
+    alarms = gauge("alarms", "Problems that last too long, as deletions held for more than 24 h.", "source")
+    found = [problem for problem in problems if problem.source in objectives]
+    for name in sorted(objectives):
+        for kind in Kind:
+            open_.add_metric(
+                [name, kind.value], sum(one.source == name and one.kind is kind for one in found)
+            )
+        alarms.add_metric([name], sum(one.source == name and one.alarm for one in found))
+    yield from (open_, alarms)
 
 
-def write_textfile(path: Path, summaries: Summaries, lags: Lags, objectives: Objectives) -> None:
+def write_textfile(
+    path: Path, summaries: Summaries, lags: Lags, objectives: Objectives, problems: Iterable[Problem]
+) -> None:
     """Leave how the sources stand for node_exporter's textfile collector; the file is whole at any time.
 
     Raises:
         ConfigError: it cannot be written.
     """
     registry = CollectorRegistry()
-    registry.register(_Standing(summaries, lags, objectives))
+    registry.register(_Standing(summaries, lags, objectives, tuple(problems)))
     text = generate_latest(registry)
     temporary: Path | None = None
     try:

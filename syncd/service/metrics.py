@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,11 +17,14 @@ from prometheus_client.registry import Collector
 
 from syncd.log import dropped
 from syncd.model import Result
+from syncd.notify.notifier import open_problems
+from syncd.notify.problem import Problem
 from syncd.service.gauges import ACTIONS, Lags, Summaries, gauge, standing
 from syncd.service.service import Ended, Service
 from syncd.service.signatures import CHECKS
 from syncd.service.webhooks import ANSWERS
 
+_TAKEN = {True: "delivered", False: "failed"}
 _STATUSES = ("2xx", "3xx", "4xx", "429", "5xx", "none")
 _LAGS_S = (10, 60, 300, 900, 1800, 3600, 7200, 14400, 43200, 86400, 259200, 604800)
 _DURATIONS_S = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 7200)
@@ -31,13 +34,15 @@ class Metrics:
     """The metrics of a service.
 
     Attributes:
-        summaries, lags: how the sources stand, and how fresh they are, as last asked of the state store.
+        summaries, lags, open: how the sources stand, how fresh they are and what needs a person, as last
+            asked of the state store.
     """
 
     def __init__(self, service: Service) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.summaries: Summaries = {}
         self.lags: Lags = {}
+        self.open: Sequence[Problem] = ()
         self._line: int | None = None
         self._service = service
         self._registry = CollectorRegistry(auto_describe=True)
@@ -46,6 +51,9 @@ class Metrics:
         self._runs = self._counter("runs", "Runs that ended.", "source", "result")
         self._requests = self._counter("intercom_requests", "Answers of Intercom.", "status")
         self._webhooks = self._counter("webhooks", "Deliveries of webhooks.", "sender", "answer")
+        self._messages = self._counter(
+            "notifications", "Messages that channels took, or did not.", "channel", "result"
+        )
         self._durations = Histogram(
             "syncd_run_duration_seconds",
             "How long runs took.",
@@ -71,6 +79,9 @@ class Metrics:
 
     def configure(self) -> None:
         """Take over the sources of the service as they are configured now."""
+        for channel in self._service.config.notifications.channels:
+            for result in _TAKEN.values():
+                self._messages.labels(channel.name, result)
         names = {source.name for source in self._service.sources}
         for name in self._sources - names:
             self._durations.remove(name)
@@ -103,6 +114,8 @@ class Metrics:
         service = self._service
         self.summaries = await service.summaries()
         self.lags = await service.freshness()
+        config, summaries, now = service.config, self.summaries, service.clock.now()
+        self.open = await service.ask(lambda store: open_problems(config, store, summaries, now=now))
         self._line, changes = await service.lags_after(self._line)
         for name, lag_s in changes:
             if name in self._sources:
@@ -112,6 +125,10 @@ class Metrics:
         """Count an answer of Intercom, by its status; None if there was none."""
         kind = "none" if status is None else "429" if status == 429 else f"{status // 100}xx"
         self._requests.labels(kind).inc()
+
+    def told(self, channel: str, taken: bool) -> None:
+        """Count a message to people, by the channel's name."""
+        self._messages.labels(channel, _TAKEN[taken]).inc()
 
     def received(self, sender: str, answer: str) -> None:
         """Count a delivery of a webhook."""
@@ -125,7 +142,7 @@ class Metrics:
         """What is true at this moment."""
         service = self._service
         objectives = {source.name: source.freshness.objective for source in service.sources}
-        yield from standing(self.summaries, self.lags, objectives)
+        yield from standing(self.summaries, self.lags, objectives, self.open)
         due = gauge("next_run_timestamp_seconds", "When it is due next; 0: not planned.", "source")
         running = gauge("run_in_progress", "1 while it runs.", "source")
         paused = gauge("source_paused", "1 while it runs only on demand.", "source")

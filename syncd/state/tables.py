@@ -214,6 +214,20 @@ unlisted = Table(
     sqlite_with_rowid=False,
 )
 
+# What people were told of, and what is still open; see syncd.notify.ledger.
+notices = Table(
+    "notices",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("since", Double, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("alarm", Boolean, nullable=False),
+    Column("told_at", Double),
+    Column("told_count", Integer, nullable=False),
+    Column("tried_at", Double),
+)
+
 # On SQLite an operating-system lock does this work; the rows are for stores that several machines share.
 leases = Table(
     "leases",

@@ -45,6 +45,7 @@ class Daemon:
         """Write the configuration, with these sources instead of those before."""
         self._sources = [*sources] or self._sources
         settings = {
+            **self.workplace.top,
             "intercom": self.workplace.intercom,
             "service": {"listen": f"127.0.0.1:{self.port}", **self._service},
             "sources": self._sources,
