@@ -212,11 +212,9 @@ def read_secret(
             ) from error
         except UnicodeDecodeError as error:
             raise ConfigError(f"{setting}_file: {path} is not text; it must hold the secret alone") from error
-    if not value:
-        raise ConfigError(f"{setting} is empty; give it in the variable or the file that is named there")
     if len(value) < least:
+        way_out = "Make one: openssl rand -hex 32" if least > 1 else "Put it where the configuration says."
         raise ConfigError(
-            f"{setting} has {len(value)} characters, and a secret needs {least} at least. "
-            "Make one: openssl rand -hex 32"
+            f"{setting} has {len(value)} characters, and a secret needs {least} at least. {way_out}"
         )
     return value

@@ -55,8 +55,8 @@ BAD = {
     ),
     "unknown key like none": (
         "zzz: 1\n" + ONE % "depth: 1",
-        "1:1: zzz: unknown setting; there are: intercom, state, state_lease, service, metrics_textfile, "
-        "defaults, sources",
+        "1:1: zzz: unknown setting; there are: intercom, state, state_lease, service, notifications, "
+        "metrics_textfile, defaults, sources",
     ),
     "unknown key of a nested model": (
         ONE % 'login: { user: u, password: "${P}", passwrd: x }',

@@ -202,7 +202,7 @@ def test_secret_that_is_none_is_refused(tmp_path: Path, secret: str) -> None:
     (tmp_path / "hook").write_text(secret)
     config = configured(tmp_path, source("a"), webhooks={"github": {"secret_file": "hook"}})
 
-    with pytest.raises(ConfigError, match=r"service\.webhooks\.github\.secret (has \d characters|is empty)"):
+    with pytest.raises(ConfigError, match=r"service\.webhooks\.github\.secret has \d characters"):
         Bench(config)
 
 
