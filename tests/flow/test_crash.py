@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import pytest
 
 from syncd.sandbox import Request, Running, Sandbox, Writing, serving
-from tests.conftest import TOKEN, Workplace
+from tests.conftest import TOKEN, URL, Workplace
 
 Moment = Literal["before", "after"]
 
@@ -40,12 +40,17 @@ class Shown(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Where each run begins: the pages, which no run changes, the state, and what the sandbox holds."""
+    """Where each run begins: the pages, which no run changes, the state, and what the sandbox holds.
+
+    Attributes:
+        command: the one that is killed.
+    """
 
     docs: Path
     state: Path
     changes: list[Any]
     settings: dict[str, Any]
+    command: tuple[str, ...]
 
 
 def shown(running: Running) -> list[tuple[int, str, Shown]]:
@@ -127,32 +132,76 @@ def parts(workplace: Workplace) -> None:
     workplace.write({**CHANGED, "page-01.md": long("2 One", "2 Two", "1 Five", "2 Four"), **text})
 
 
-@pytest.mark.parametrize("prepare", [first, later, parts])
+def adopting(workplace: Workplace) -> None:
+    """The state is lost, and some pages were edited, renamed or deleted meanwhile."""
+    later(workplace)
+    workplace.state.unlink()
+
+
+def repairing(workplace: Workplace) -> None:
+    """People edited pages in Intercom, and deleted some."""
+    foreign(workplace.running)
+    workplace.write(BEFORE)
+    assert workplace.process("sync").code == 0
+    (source,) = (one for one in workplace.running.workspace.sources if one.url == URL)
+    for name in ("page-01.md", "page-02.md", "page-03.md"):
+        workplace.running.workspace.upsert(
+            Writing(
+                source_id=source.id,
+                external_id=name,
+                title="Edited",
+                html="<p>By hand.</p>",
+                locale="en",
+                url=None,
+                flags={},
+            ),
+            now=2.0,
+        )
+    for name in ("page-04.md", "page-05.md"):
+        workplace.running.workspace.delete_page(workplace.pages()[name].id)
+
+
+SYNC, REPAIR = ("sync",), ("verify", "--repair")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "command", "step"),
+    [
+        (first, SYNC, 1),
+        (later, SYNC, 1),
+        (parts, SYNC, 1),
+        (adopting, SYNC, 6),
+        (repairing, REPAIR, 6),
+        pytest.param(adopting, SYNC, 1, marks=pytest.mark.ring),
+        pytest.param(repairing, REPAIR, 1, marks=pytest.mark.ring),
+    ],
+)
 def test_p07_killed_run_is_made_good_by_the_next(
-    tmp_path: Path, prepare: Callable[[Workplace], None]
+    tmp_path: Path, prepare: Callable[[Workplace], None], command: tuple[str, ...], step: int
 ) -> None:
     """No page is lost, doubled or left over, and nobody else's is touched, wherever the process died."""
     with serving(Sandbox(tokens=[TOKEN])) as running:
         whole = place(tmp_path / "whole", running)
         prepare(whole)
         settings = {name: whole.settings[name] for name in ("rendering",) if name in whole.settings}
-        start = Start(whole.docs, tmp_path / "state", list(running.workspace.changes()), settings)
+        start = Start(whole.docs, tmp_path / "state", list(running.workspace.changes()), settings, command)
         if whole.state.exists():
             shutil.copy(whole.state, start.state)
         before = len(running.requests)
-        assert whole.process("sync").code == 0
+        assert whole.process(*command).code == 0
         requests = len(running.requests) - before
         expected = shown(running)
-    assert {name for _, name, page in expected if page.title != "Foreign"} >= set(CHANGED)
+    assert {name for _, name, page in expected if page.title != "Foreign"} >= {"page-01.md", "page-02.md"}
+    numbers = [*range(1, requests + 1, step), requests + 1]
 
     for moment in ("before", "after"):
         with ThreadPoolExecutor(2) as pool:
             attempts = pool.map(
                 lambda number, at=moment: _killed(tmp_path / f"{at}-{number}", start, number, at, expected),
-                range(1, requests + 2),
+                numbers,
             )
             # The last one is beyond the end of the run.
-            assert list(attempts) == [True] * requests + [False]
+            assert list(attempts) == [True] * (len(numbers) - 1) + [False]
 
 
 def _killed(
@@ -183,12 +232,12 @@ def _killed(
             raise ConnectionError
 
         unhook = running.sandbox.on_request(hook)
-        child = workplace.start("sync")
+        child = workplace.start(*start.command)
         child.communicate(timeout=60)
         unhook()
         assert child.returncode == (-signal.SIGKILL if killed else 0)
 
-        again = workplace.process("sync")
+        again = workplace.process(*start.command)
 
         where = f"killed {moment} request {number}: {again}"
         assert again.code == 0, where
