@@ -39,8 +39,8 @@ lint: $(VENV)/lint ## look for mistakes and forbidden imports
 types: $(VENV)/lint $(VENV)/test ## check the types
 	$(BIN)/mypy
 
-bench: $(VENV)/test ## measure speed and memory against what the machine can do
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/test ## measure speed and memory against what the machine can do (SCALE=1000000: memory only)
+	$(BIN)/python -m tests.bench $(if $(SCALE),--scale $(SCALE)) $(if $(JSON),--json $(JSON))
 
 bench-quick: $(VENV)/test ## the same on fewer pages, in under two minutes
 	$(BIN)/python -m tests.bench --quick

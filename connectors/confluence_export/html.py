@@ -273,7 +273,7 @@ class HtmlExport:
 
 def _look(data: bytes, name: str) -> _File:
     """Read what a listing needs of a page without parsing it."""
-    decoded(data, name)
+    text = decoded(data, name)
     start = data.find(BODY)
     end = data.rfind(b'<div id="footer"')
     title = _TITLE.search(data)
@@ -295,7 +295,7 @@ def _look(data: bytes, name: str) -> _File:
         footer=footer_date(data),
         parent=parent,
         hosts=tuple(sorted(hosts - {""})),
-        sites=tuple(sorted(" ".join(site) for site in site_addresses(data.decode()))),
+        sites=tuple(sorted(" ".join(site) for site in site_addresses(text))),
         has_body=start >= 0,
         changed=_changed(data),
     )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from html import unescape
 from urllib.parse import unquote
 
@@ -164,6 +165,8 @@ def footer_date(data: bytes) -> str:
     return ""
 
 
+# All pages of an export tell the same minute or two, and few days.
+@lru_cache(maxsize=4096)
 def moment_of(text: str, form: str) -> datetime | None:
     """Return a moment written in one form; None if it is written in another."""
     try:

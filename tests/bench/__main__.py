@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import corpus, first, memory, profiles, quiet
+from tests.bench import corpus, first, memory, origins, profiles, quiet
 from tests.bench.figure import Figure, document, table, timed, verdict
 from tests.bench.intercom import intercom
 from tests.bench.place import Place
@@ -27,17 +27,23 @@ class Size:
         limited: pages of the first run at Intercom's limit.
         real: pages of 10 kB.
         records: sizes of the sources for the memory of each page.
+        shared: pages of the first run beside another client.
+        entities: pages of an XML export of Confluence.
     """
 
     pages: int = 10_000
     limited: int = 10_000
     real: int = 1_500
     records: tuple[int, int] = (10_000, 100_000)
+    shared: int = 4_000
+    entities: int = 50_000
     rounds: int = 5
 
 
 # Twice Intercom's limit and a little: at least one full window, whenever the run begins.
-QUICK = Size(pages=1_000, limited=3_400, real=400, records=(2_000, 12_000), rounds=3)
+QUICK = Size(
+    pages=1_000, limited=3_400, real=300, records=(2_000, 12_000), shared=0, entities=1_500, rounds=3
+)
 
 
 def main() -> None:
@@ -48,7 +54,10 @@ def main() -> None:
         if asked.profile:
             profiles.show(asked.profile, Path(folder), size.pages, asked.corpus)
             return
-        figures = _measure(Path(folder), size, asked.corpus)
+        if asked.scale:
+            figures = memory.scaled(Path(folder), asked.scale)
+        else:
+            figures = _measure(Path(folder), size, asked.corpus)
     print(table(figures))
     if asked.json is not None:
         about = {
@@ -78,8 +87,14 @@ def _measure(home: Path, size: Size, given: Path | None) -> list[Figure]:
         with quiet.settled(place) as service:
             step("1 % changed", lambda: quiet.few_changed(place, service, server, rounds=3))
             step("new times", lambda: quiet.new_times(place, service, server, rounds=3))
+    step("Git", lambda: origins.git(home / "git", pages=size.pages, rounds=size.rounds))
+    step("a new export", lambda: origins.export_again(home / "export", pages=size.pages, rounds=3))
+    step("an XML export", lambda: origins.entities(home / "xml", pages=size.entities, rounds=3))
     limited = root if given is not None else prepared(home / "limited", size.limited, None)
     step("first run at the limit", lambda: first.at_the_limit(limited, home / "throttled"))
+    if size.shared:
+        shared = prepared(home / "shared", size.shared, None)
+        step("first run beside another client", lambda: first.with_another(shared, home / "beside"))
     step("first run, unthrottled", lambda: first.unthrottled(home / "real", pages=size.real, rounds=3))
     step("memory", lambda: memory.many(home / "memory", size.records, rounds=size.rounds))
     return figures
@@ -97,6 +112,7 @@ def prepared(root: Path, pages: int, given: Path | None) -> Path:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer pages: under two minutes")
+    parser.add_argument("--scale", type=int, metavar="N", help="only the memory of a run over N pages")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="measure on a copy of this folder")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument("--profile", choices=profiles.ROWS, help="profile one row instead of measuring")

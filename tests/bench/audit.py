@@ -18,22 +18,29 @@ class Touched:
     Attributes:
         opened: times that a file of one of the given names was opened, in whatever way.
         commits: transactions that wrote.
+        git: commands of Git that were started.
     """
 
     opened: int = 0
     commits: int = 0
+    git: int = 0
 
 
 class _Eye:
     """Sees every opening in this process; the interpreter never lets go of an audit hook."""
 
     def __init__(self) -> None:
+        self.watches = False
         self.names: frozenset[str] = frozenset()
         self.touched = Touched()
         sys.addaudithook(self._hear)
 
     def _hear(self, name: str, arguments: tuple[object, ...]) -> None:
-        if name != "open" or not self.names:
+        if not self.watches:
+            return
+        if name == "subprocess.Popen":
+            self.touched.git += os.path.basename(os.fsdecode(arguments[0])) == "git"  # type: ignore[arg-type]
+        if name != "open":
             return
         # Files are opened relative to their folder's descriptor, so only the name is to be seen here.
         path = arguments[0]
@@ -56,9 +63,9 @@ def watching(names: Collection[str]) -> Iterator[Touched]:
         touched.commits += 1
 
     event.listen(Engine, "commit", committed)
-    eye.names = frozenset(names)
+    eye.names, eye.watches = frozenset(names), True
     try:
         yield touched
     finally:
-        eye.names = frozenset()
+        eye.watches = False
         event.remove(Engine, "commit", committed)

@@ -108,7 +108,7 @@ def _page(chance: random.Random, title: str, link: str | None, size_bytes: int) 
     while length < size_bytes - 150:
         part = shapes[turn % len(shapes)](chance)
         if turn % len(shapes) == 0:
-            part = f"## {_sentence(chance, 3)}\n\n{part}"
+            part = f"## {sentence(chance, 3)}\n\n{part}"
         parts.append(part)
         length += len(part) + 1
         turn += 1
@@ -117,17 +117,18 @@ def _page(chance: random.Random, title: str, link: str | None, size_bytes: int) 
     return "\n".join(parts)
 
 
-def _sentence(chance: random.Random, words: int) -> str:
+def sentence(chance: random.Random, words: int) -> str:
+    """So many words of documentation, in no sense."""
     return " ".join(chance.choices(_WORDS, k=words)).capitalize()
 
 
 def _paragraph(chance: random.Random) -> str:
-    sentences = (_sentence(chance, chance.randint(8, 16)) for _ in range(3))
+    sentences = (sentence(chance, chance.randint(8, 16)) for _ in range(3))
     return f"{'. '.join(sentences)}. Use **{chance.choice(_WORDS)}** or `{chance.choice(_WORDS)}`.\n"
 
 
 def _list(chance: random.Random) -> str:
-    return "".join(f"- {_sentence(chance, 6)}\n" for _ in range(4))
+    return "".join(f"- {sentence(chance, 6)}\n" for _ in range(4))
 
 
 def _table(chance: random.Random) -> str:
@@ -140,5 +141,5 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _code(chance: random.Random) -> str:
-    lines = "".join(_sentence(chance, 4).lower() + "\n" for _ in range(3))
+    lines = "".join(sentence(chance, 4).lower() + "\n" for _ in range(3))
     return f"```sh\n{lines}```\n"

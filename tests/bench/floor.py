@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import zipfile
 from pathlib import Path
+
+from lxml import etree
 
 _COLUMNS = "external_id, version, state, content_hash, page_id, rules, absences, absent_since, ambiguous_at"
 
@@ -49,4 +52,29 @@ def digests(root: Path) -> int:
                 with open(entry.path, "rb", buffering=0) as file:
                     hashlib.sha256(file.read()).digest()
                 count += 1
+    return count
+
+
+def inflated(path: Path) -> int:
+    """Inflate each page of an HTML export, cut its content out and hash it; return how many there are."""
+    count = 0
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            data = archive.read(entry)
+            start = data.find(b'id="main-content"')
+            hashlib.sha256(data[start : data.rfind(b'id="footer"')]).digest()
+            count += 1
+    return count
+
+
+def parsed(path: Path) -> int:
+    """Parse an entities.xml object by object and keep none; return how many there are."""
+    count = 0
+    with path.open("rb") as file:
+        for _, node in etree.iterparse(file, events=("end",), tag="object", huge_tree=True):
+            count += 1
+            node.clear()
+            parent = node.getparent()
+            while parent is not None and node.getprevious() is not None:
+                del parent[0]
     return count

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
+import itertools
 import multiprocessing
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -19,6 +23,11 @@ REAL_LIMIT = 1667
 """Requests in each window of ten seconds for one app ("Rate limiting", developers.intercom.com)."""
 
 WINDOW_S = 10
+_ASKERS = 16
+
+
+OTHERS = "/ai/external_pages/0"
+"""What a client of somebody else asks for, so that its requests can be told from ours."""
 
 
 class Met(NamedTuple):
@@ -57,6 +66,39 @@ def intercom(*, rate_limit: int = UNLIMITED, latency_s: float = 0.0) -> Iterator
     finally:
         ours.close()
         process.join()
+
+
+@contextmanager
+def other_client(url: str, rate: float) -> Iterator[None]:
+    """Send so many requests a second under the same token while the context lasts, in another process."""
+    spawn = multiprocessing.get_context("spawn")
+    process = spawn.Process(target=_ask, args=(url, rate), daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def _ask(url: str, rate: float) -> None:
+    host = url.removeprefix("http://")
+
+    def ask(first: int) -> None:
+        connection = http.client.HTTPConnection(host)
+        headers = {"Authorization": "Bearer bench", "Intercom-Version": "2.16"}
+        began_s = time.monotonic()
+        for turn in itertools.count():
+            # Even if an answer took long, the next one is due when it is due.
+            time.sleep(max(0.0, began_s + (turn * _ASKERS + first) / rate - time.monotonic()))
+            connection.request("GET", OTHERS, headers=headers)
+            connection.getresponse().read()
+
+    threads = [threading.Thread(target=ask, args=(number,), daemon=True) for number in range(_ASKERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 class _Noted(ExchangeLog):

@@ -6,9 +6,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +25,7 @@ from syncd.sync import sync_source
 from syncd.workers import Workers
 
 if TYPE_CHECKING:
+    from syncd.connector import Connector
     from syncd.protocols import Lane
     from syncd.state.store import SqlStateStore
 
@@ -45,25 +46,27 @@ class Place:
         home: holds the configuration and the state.
         root: the pages.
         url: of the sandbox.
+        origin: settings of the source, instead of those for a folder of Markdown at `root`.
+        database: where the state is, if not in a SQLite file.
     """
 
     home: Path
     root: Path
     url: str
+    origin: Mapping[str, object] = field(default_factory=dict)
+    database: str = ""
 
     def __post_init__(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         settings = {
             # All of the allowance, since nobody else is there.
             "intercom": {"token": f"${{{_TOKEN}}}", "base_url": self.url, "rate_share": 1.0},
-            "state": f"sqlite:///{self.state}",
+            "state": self.database or f"sqlite:///{self.state}",
             "sources": [
                 {
                     "name": "bench",
-                    "connector": "filesystem",
-                    "root": str(self.root),
+                    **(self.origin or _folder(self.root)),
                     "import_source": {"url": _URL},
-                    "page_url": _URL + "/{slug}",
                     "deletions": {"confirm": 1, "min_absence": "0s"},
                 }
             ],
@@ -120,15 +123,15 @@ class Service:
 
         return _good(asyncio.run(outcomes()))
 
-    def counted(self) -> tuple[Report, Rendered]:
-        """The same, counting what the renderers had to do."""
+    def counted(self, connector: Connector | None = None) -> tuple[Report, Rendered]:
+        """The same, counting what the renderers had to do; maybe of another origin than the configured."""
 
         async def run() -> tuple[Report, Rendered]:
             count = os.cpu_count() or 1
             async with Workers(count) as workers:
                 rendered = Rendered(workers, count)
                 async with ThreadLane("store") as keep, ThreadLane("crawl") as crawl:
-                    return await self._run(rendered, keep, crawl), rendered
+                    return await self._run(rendered, keep, crawl, connector), rendered
 
         report, rendered = asyncio.run(run())
         return _good(report), rendered
@@ -146,10 +149,14 @@ class Service:
         """The source as a run gets it. Its connections are not closed, so nothing may be sent by it."""
         return app.make_source(self.config, self.config.sources[0], app.Intercom(self.config))
 
-    async def _run(self, renderer: Rendered, keep: Lane, crawl: Lane) -> Report:
+    async def _run(
+        self, renderer: Rendered, keep: Lane, crawl: Lane, connector: Connector | None = None
+    ) -> Report:
         intercom = app.Intercom(self.config)
         try:
             source = app.make_source(self.config, self.config.sources[0], intercom)
+            if connector is not None:
+                source = replace(source, connector=connector)
             run = Run(
                 store=self.store,
                 keep=keep,
@@ -185,6 +192,10 @@ class Rendered:
         """See Workers.render."""
         self.pages += 1
         return await self._workers.render(document, rules)
+
+
+def _folder(root: Path) -> dict[str, object]:
+    return {"connector": "filesystem", "root": str(root), "page_url": _URL + "/{slug}"}
 
 
 async def _here(call: Callable[..., T], /, *args: object, **kwargs: object) -> T:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.bench import corpus, first, memory, quiet
+from tests.bench import corpus, first, memory, origins, process, quiet
 from tests.bench.figure import Figure, at_least, at_most, document, ratio_of, table, verdict
-from tests.bench.intercom import Met, intercom
+from tests.bench.intercom import OTHERS, Met, intercom
 from tests.bench.place import Place
 
 PAGES = 200
+
+MOST_MODULES = 550
+"""A few more than there are, since each release of a library brings some."""
+
+DEAR = {
+    *("alembic", "apscheduler", "bs4", "httpcore", "httpx", "jinja2", "lxml", "markdown_it", "nh3"),
+    *("prometheus_client", "psycopg", "starlette", "structlog", "truststore", "uvicorn"),
+}
 
 
 def test_no_change_and_new_times_are_counted(tmp_path: Path) -> None:
@@ -32,6 +40,59 @@ def test_no_change_and_new_times_are_counted(tmp_path: Path) -> None:
     assert touched["source files opened"] >= PAGES
     excess = [value for name, value in changed.items() if "more" in name]
     assert excess == [0, 0], "each change costs one write, and no read but those that are named"
+
+
+def test_other_origins_are_counted(tmp_path: Path) -> None:
+    """Neither a commit that is known nor an export that only tells another time costs a request."""
+    git = _values(origins.git(tmp_path / "git", pages=30, rounds=1))
+    export = _values(origins.export_again(tmp_path / "export", pages=30, rounds=1))
+    xml = origins.entities(tmp_path / "xml", pages=30, rounds=1)
+
+    assert 1 <= git["git commands"] <= 3
+    assert (git["requests"], git["pages rendered"]) == (0, 0)
+    assert set(export.values()) - {export["run, against inflate + cut + hash"]} == {0}
+    assert any(figure.ratio for figure in xml)
+
+
+def test_first_run_is_answered_by_the_stand_in(tmp_path: Path) -> None:
+    """The row without a limit measures syncd, so each of its pages has to be confirmed."""
+    found = _values(first.unthrottled(tmp_path, pages=8, rounds=1))
+
+    assert found["pages a second"] > 0
+
+
+def test_origin_without_files_costs_memory_alone(tmp_path: Path) -> None:
+    """A million pages can be measured without a million files."""
+    peak, more, each = memory.scaled(tmp_path, 3000)
+
+    assert peak.value > 0
+    assert more.goal == each.goal == at_most(1000)
+
+
+def test_share_of_what_another_client_leaves() -> None:
+    """What the other one takes could not have been used."""
+    met = [
+        Met(8.0, "POST", "/p", 200),
+        *(Met(10.0 + turn, "POST", "/p", 200) for turn in range(6)),
+        *(Met(10.0 + turn, "GET", OTHERS, 404) for turn in range(4)),
+        Met(20.0, "POST", "/p", 200),
+    ]
+
+    assert first.left_used(met, limit=10) == [1.0]
+
+
+def test_quiet_command_imports_only_what_it_needs(tmp_path: Path) -> None:
+    """Imports outweigh a run in which nothing changed; what is dear is imported where it is used."""
+    root = tmp_path / "pages"
+    corpus.make(root, 10)
+    with intercom() as server:
+        place = Place(home=tmp_path / "home", root=root, url=server.url)
+        with quiet.settled(place) as service:
+            service.sync()
+        modules = {name for _, name in process.imported(place.command("sync", "-q"), place.environment)}
+
+    assert len(modules) <= MOST_MODULES
+    assert not DEAR & {module.partition(".")[0] for module in modules}
 
 
 def test_records_without_a_first_run_are_those_that_a_run_expects(tmp_path: Path) -> None:
