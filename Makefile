@@ -4,9 +4,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deploy test-ring check fmt lint types bench bench-quick soak corpora simulate lock build clean
+.PHONY: help demo test test-deploy test-ring check fmt lint types bench bench-peers bench-quick soak corpora simulate lock build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +43,9 @@ types: $(VENV)/lint $(VENV)/test ## check the types
 bench: $(VENV)/test ## measure speed and memory against what the machine can do (SCALE=1000000: memory only)
 	$(BIN)/python -m tests.bench $(if $(SCALE),--scale $(SCALE)) $(if $(JSON),--json $(JSON))
 
+bench-peers: $(VENV)/test $(PEERS)/installed ## the same beside what people would otherwise use
+	$(BIN)/python -m tests.bench --peers $(PEERS) $(if $(JSON),--json $(JSON))
+
 bench-quick: $(VENV)/test ## the same on fewer pages, in under two minutes
 	$(BIN)/python -m tests.bench --quick
 
@@ -68,7 +72,7 @@ build: $(VENV)/lint ## build the wheel and the source archive into dist/
 	$(BIN)/uv build
 
 clean: ## remove the virtual environment and all that was built
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # One virtual environment for everything; each group of packages leaves a mark when it is complete.
 $(VENV)/bin/python:
@@ -89,6 +93,12 @@ $(VENV)/test: $(VENV)/installed
 
 $(VENV)/ops: $(VENV)/pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group ops
+	@touch $@
+
+# The peers bring hundreds of packages: nothing of ours shares an environment with them.
+$(PEERS)/installed: tests/bench/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 $(VENV)/lint: $(VENV)/pip pyproject.toml

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import corpus, first, memory, origins, profiles, quiet
+from tests.bench import corpus, first, memory, origins, profiles, quiet, rivals
 from tests.bench.figure import Figure, document, table, timed, verdict
 from tests.bench.intercom import intercom
 from tests.bench.place import Place
@@ -57,7 +57,7 @@ def main() -> None:
         if asked.scale:
             figures = memory.scaled(Path(folder), asked.scale)
         else:
-            figures = _measure(Path(folder), size, asked.corpus)
+            figures = _measure(Path(folder), size, asked.corpus, asked.peers)
     print(table(figures))
     if asked.json is not None:
         about = {
@@ -69,7 +69,7 @@ def main() -> None:
     print(f"\n{verdict(figures)}")
 
 
-def _measure(home: Path, size: Size, given: Path | None) -> list[Figure]:
+def _measure(home: Path, size: Size, given: Path | None, peers: Path | None) -> list[Figure]:
     figures: list[Figure] = []
 
     def step(name: str, work: Callable[[], list[Figure]]) -> None:
@@ -87,6 +87,9 @@ def _measure(home: Path, size: Size, given: Path | None) -> list[Figure]:
         with quiet.settled(place) as service:
             step("1 % changed", lambda: quiet.few_changed(place, service, server, rounds=3))
             step("new times", lambda: quiet.new_times(place, service, server, rounds=3))
+    if peers is not None:
+        python = peers / "bin" / "python"
+        step("peers", lambda: rivals.no_change(home / "peers", python, pages=size.pages, rounds=3))
     step("Git", lambda: origins.git(home / "git", pages=size.pages, rounds=size.rounds))
     step("a new export", lambda: origins.export_again(home / "export", pages=size.pages, rounds=3))
     step("an XML export", lambda: origins.entities(home / "xml", pages=size.entities, rounds=3))
@@ -113,6 +116,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer pages: under two minutes")
     parser.add_argument("--scale", type=int, metavar="N", help="only the memory of a run over N pages")
+    parser.add_argument("--peers", type=Path, metavar="VENV", help="measure the peers installed there, too")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="measure on a copy of this folder")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument("--profile", choices=profiles.ROWS, help="profile one row instead of measuring")

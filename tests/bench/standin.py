@@ -19,6 +19,8 @@ from syncd.intercom.pages import PATH
 from tests.bench.intercom import UNLIMITED
 
 _SOURCES = "/ai/content_import_sources"
+COUNT = "/count"
+"""Tells how many requests have written something."""
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def answer(method: str, path: str, body: bytes, number: int) -> dict[str, Any]:
 class _Connection(asyncio.Protocol):
     """One connection that is kept; requests come one after the other."""
 
-    requests = 0
+    writes = 0
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -79,8 +81,12 @@ class _Connection(asyncio.Protocol):
 
     def _answer(self, method: str, path: str, body: bytes) -> None:
         assert self._transport is not None
-        _Connection.requests += 1
-        told = json.dumps(answer(method, path, body, 1000 + _Connection.requests)).encode()
+        _Connection.writes += method != "GET"
+        if path == COUNT:
+            document: dict[str, Any] = {"writes": _Connection.writes}
+        else:
+            document = answer(method, path, body, 1000 + _Connection.writes)
+        told = json.dumps(document).encode()
         now = time.time()
         head = (
             f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(told)}\r\n"
