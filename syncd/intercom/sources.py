@@ -7,7 +7,7 @@ Deleting one would delete all its pages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from syncd.errors import ConfigError, PageError, SourceError, TargetUnavailable
@@ -34,7 +34,7 @@ class ImportSource:
     sync_behavior: str
     status: str
     audience_ids: tuple[int, ...] = ()
-    made: bool = False
+    made: bool = field(default=False, compare=False)
 
 
 class ImportSources:

@@ -670,7 +670,7 @@ def test_included_files_of_a_partial_copy_come_in_one_request(tmp_path: Path, se
     )
     paths = [f"../listings/{number}.rs" for number in range(30)]
 
-    with connector(tmp_path, server.url).open() as snapshot:
+    with connector(tmp_path, f"{server.url}/origin.git").open() as snapshot:
         before = len(server.requests)
         assert len(snapshot.versions(paths)) == 30
         assert len(server.requests) == before
