@@ -185,7 +185,7 @@ def _action(one: Upsert | Part) -> Action:
 
 @dataclass(slots=True)
 class Tally:
-    """What a run did so far."""
+    """What a run did so far; `parts`: external ids of the further parts that its long pages have."""
 
     created: int = 0
     updated: int = 0
@@ -198,6 +198,7 @@ class Tally:
     unlinked: int = 0
     refused: int = 0
     taken_down: int = 0
+    parts: set[str] = field(default_factory=set)
     errors: list[tuple[str, str]] = field(default_factory=list)
 
     def foresee(self, change: Change) -> None:
@@ -222,6 +223,7 @@ class Tally:
     def notice(self, change: Change) -> None:
         """Count what is less than perfect about a page that was rendered."""
         if isinstance(change, Upsert | Same):
+            self.parts.update(part.page.external_id for part in change.parts.sent)
             self.warned += bool(change.warnings)
             self.unlinked += sum(
                 url is None and not target.startswith(INCLUDED) for target, url in change.links

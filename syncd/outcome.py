@@ -161,15 +161,27 @@ def _drift_notices(attempt: Attempt) -> list[str]:
             f"{len(attempt.drifted)} page(s) are not in Intercom as they were sent ({told}): "
             f"syncd verify {name} names them, and --repair sends them again"
         )
-    if settlement.foreign:
-        named = ", ".join(repr(page.external_id) for page in settlement.foreign[:3])
-        more = ", …" if len(settlement.foreign) > 3 else ""
-        notices.append(
-            f"{len(settlement.foreign)} remote page(s) not in the source, left alone: {named}{more}"
-        )
+    strange = [page.external_id for page in settlement.foreign] + _old_parts(attempt)
+    if strange:
+        named = ", ".join(repr(external_id) for external_id in strange[:3])
+        more = ", …" if len(strange) > 3 else ""
+        notices.append(f"{len(strange)} remote page(s) not in the source, left alone: {named}{more}")
     if settlement.foreign and (settlement.left or settlement.resent):
         notices.append("another syncd, or another program, appears to write to the import source")
     return notices
+
+
+def _old_parts(attempt: Attempt) -> list[str]:
+    """Pages that look like parts of long pages which have no such part, as after a lost state."""
+    failed = {external_id for external_id, _ in attempt.tally.errors}
+    items = attempt.survey.listing.items if attempt.survey is not None else {}
+    return [
+        external_id
+        for external_id in attempt.settlement.adoptable
+        if external_id not in items
+        and external_id not in attempt.tally.parts
+        and external_id.rpartition("#")[0] not in failed
+    ]
 
 
 def _error(attempt: Attempt) -> str | None:

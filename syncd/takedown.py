@@ -73,15 +73,19 @@ async def take_down(config: Config, store: SqlStateStore, name: str, decision: T
 async def _found(
     store: SqlStateStore, target: Target, name: str, decision: TakeDown
 ) -> tuple[Candidate, ...]:
-    """The page with its parts, by their rows; without one, whatever the import source holds under the id."""
+    """The page with its parts, by their rows; without one, whatever the import source holds of it."""
     external_id = decision.external_id
     order: Order = store.before(name).orders.taken_down[external_id]
     records = store.records(name)
     if external_id in records:
         return banned(records, {external_id: order})
-    known = [remote.page_id async for remote in target.pages() if remote.external_id == external_id]
-    rows = [Record(external_id, "", RecordState.LIVE.value, page_id=page_id) for page_id in known]
-    return tuple(candidate for row in rows for candidate in banned({external_id: row}, {external_id: order}))
+    found: list[Candidate] = []
+    async for remote in target.pages():
+        name = remote.external_id
+        if external_id in (name, name.rpartition("#")[0]):
+            row = Record(name, "", RecordState.LIVE.value, page_id=remote.page_id)
+            found += banned({name: row}, {name: order})
+    return tuple(found)
 
 
 async def _ready(target: Target) -> Target:

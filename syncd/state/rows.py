@@ -356,7 +356,13 @@ def _refuses(
     entry: Intent | Deleting, row: Row | None, orders: Orders, approved_until: float | None, at: float
 ) -> bool:
     """Whether what was true when the run decided is true no more."""
-    head = entry.part_of if isinstance(entry, Intent) else row.part_of if row is not None else None
+    if isinstance(entry, Intent):
+        head = entry.part_of
+    elif row is not None:
+        head = row.part_of
+    else:
+        # Nothing but what follows the last "#" tells a part of a long page from the page.
+        head = entry.external_id.rpartition("#")[0]
     taken_down = entry.external_id in orders.taken_down or head in orders.taken_down
     if isinstance(entry, Intent):
         return taken_down or orders.frozen is not None

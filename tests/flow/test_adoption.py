@@ -105,6 +105,32 @@ def test_p21_plan_after_a_lost_state_is_what_the_sync_does(workplace: Workplace)
     assert [source[count] for count in counts] == [done[count] for count in counts]
 
 
+def test_old_part_of_a_page_is_named_after_a_lost_state(workplace: Workplace) -> None:
+    """It may be anybody's, like every page that nobody claims: it stays, and not in silence."""
+    workplace.write(some(2))
+    workplace.sync()
+    put(workplace, "page-0000.md#old")
+    lose_the_state(workplace)
+
+    done = workplace.sync()
+
+    assert "1 remote page(s) not in the source, left alone: 'page-0000.md#old'" in done["notices"]
+    assert "page-0000.md#old" in workplace.pages()
+
+
+def test_takedown_without_a_row_takes_the_parts_along(workplace: Workplace) -> None:
+    """What must go now does not stay in Intercom because the state does not know it."""
+    workplace.write(some(2))
+    workplace.sync()
+    put(workplace, "gone.md")
+    put(workplace, "gone.md#install")
+    put(workplace, "gone.md.bak")
+
+    assert workplace.run("takedown", "gone.md", "--why", "leaked", "--source", "handbook").code == 0
+
+    assert set(workplace.pages()) == {"page-0000.md", "page-0001.md", "gone.md.bak"}
+
+
 def test_plan_that_cannot_ask_intercom_says_so(workplace: Workplace) -> None:
     """It tells all it can; what Intercom has already cannot be told from what is new."""
     workplace.write(some(2))
