@@ -229,7 +229,10 @@ class Service:
 
     def _plan(self, settings: SourceConfig, known: SourceSummary | None) -> None:
         calendar = _calendar(settings)
-        last = known.last_run.started if known is not None and known.last_run is not None else None
+        last = None
+        # A run that was stopped or killed is made good now, not when the next one is due.
+        if known is not None and (run := known.last_run) is not None and not run.interrupted:
+            last = run.started
         first = calendar.first(self.clock.now(), last)
         self._timetable.plan(settings.name, calendar, first=first, jitter_s=settings.jitter)
 

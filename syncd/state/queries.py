@@ -41,6 +41,11 @@ class RunSummary:
     missing: int
     requests: int
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was stopped or killed before its end, or still goes on."""
+        return self.result is None or self.error_kind == "Stopped"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeLine:

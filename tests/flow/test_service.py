@@ -222,6 +222,29 @@ def test_signal_ends_the_service_in_order(workplace: Workplace, number: signal.S
     assert sync(daemon, "--json").source["created"] == 500 - first
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_run_that_was_interrupted_goes_on_with_the_next_start(
+    workplace: Workplace, number: signal.Signals
+) -> None:
+    """Although it is not due before tomorrow; one that had reached its end waits for that."""
+    workplace.write(some(50))
+    quiet(workplace)
+    workplace.running.sandbox.latency_s = (1.0, 1.0)
+    with Daemon(workplace) as daemon:
+        daemon.event("run_started")
+        daemon.send(number)
+        daemon.process.wait()
+    workplace.running.sandbox.latency_s = (0.0, 0.0)
+    with Daemon(workplace) as daemon:
+        daemon.event("run_finished", result="ok", trigger="schedule")
+    with Daemon(workplace) as daemon:
+        status, _, body = daemon.ask("GET", "/api/sources", **AUTHORIZED)
+        assert status == 200
+        assert json.loads(body)["sources"][0]["running"] is None
+    assert daemon.runs() == []
+    assert workplace.pages().keys() == some(50).keys()
+
+
 def test_signal_ends_a_service_whose_requests_hang(workplace: Workplace) -> None:
     """What does not end in time is given up, within Docker's ten seconds."""
     workplace.write(some(5))
