@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -139,7 +138,9 @@ class Container(Daemon):
             ],
             env={
                 "PATH": os.environ["PATH"],
-                "SEEN": " ".join(sorted(path for path in seen if path.startswith("/") and path[:4] != "/usr")),
+                "SEEN": " ".join(
+                    sorted(path for path in seen if path.startswith("/") and path[:4] != "/usr")
+                ),
                 "VOLUMES": " ".join(VOLUMES),
                 "BIN": str(Path(sys.executable).parent),
                 "HOME_FOLDER": str(self.workplace.home),
@@ -199,15 +200,6 @@ class Container(Daemon):
         """State and name of each process in there, such as "S syncd"."""
         told = self.exec("sh", "-c", "cat /proc/[0-9]*/stat").stdout
         return [f"{match[2]} {match[1]}" for match in re.finditer(r"^\d+ \((.+)\) (\w)", told, re.MULTILINE)]
-
-    def healthy(self) -> bool:
-        """Whether the image's health check says so, within the time that it gets."""
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
-            if self.exec(*HEALTH).returncode == 0:
-                return True
-            time.sleep(0.2)
-        return False
 
     def _as_user(self, argv: Sequence[str]) -> list[str]:
         pairs = [f"{name}={value}" for name, value in self.environment.items()]
