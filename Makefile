@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deploy test-ring check fmt lint types bench bench-peers bench-quick soak corpora simulate lock build clean
+.PHONY: help demo test test-browser test-deploy test-ring check fmt lint types bench bench-peers bench-quick soak corpora simulate lock build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ lint: $(VENV)/lint ## look for mistakes and forbidden imports
 
 types: $(VENV)/lint $(VENV)/test ## check the types
 	$(BIN)/mypy
+
+test-browser: $(VENV)/browser ## try the dashboard in Chromium; installs what that needs
+	$(BIN)/python -m pytest -q tests/browser
 
 bench: $(VENV)/test ## measure speed and memory against what the machine can do (SCALE=1000000: memory only)
 	$(BIN)/python -m tests.bench $(if $(SCALE),--scale $(SCALE)) $(if $(JSON),--json $(JSON))
@@ -99,6 +102,16 @@ $(VENV)/ops: $(VENV)/pip pyproject.toml
 $(PEERS)/installed: tests/bench/peers/requirements.txt
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# axe-core judges how accessible the pages are; it comes from npm and is no part of syncd.
+$(VENV)/browser: $(VENV)/test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group browser
+	command -v chromium || command -v chromium-browser || command -v google-chrome || \
+		$(BIN)/python -m playwright install chromium
+	mkdir -p $(VENV)/axe-core
+	npm pack --silent --pack-destination $(VENV)/axe-core axe-core@4
+	tar xzf $(VENV)/axe-core/axe-core-4*.tgz -C $(VENV)/axe-core
 	@touch $@
 
 $(VENV)/lint: $(VENV)/pip pyproject.toml

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -134,6 +134,37 @@ class Engine:
             raise SourceUnavailable(
                 f"{settings.name} could not be read within {PREVIEW_S:.0f} seconds: try again later"
             ) from error
+
+    async def shown(self, name: str, page_ids: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+        """Return the title and the HTML that Intercom shows now, of those pages that it has.
+
+        Args:
+            page_ids: external id → Intercom's id.
+
+        Raises:
+            PageError, SourceError: Intercom gives no valid answer.
+            ConfigError: there is no access token.
+        """
+        from syncd.intercom.pages import Pages
+
+        standing = (await self.ask(lambda store: store.before(name))).standing
+        if standing.import_source_id is None:
+            return {}  # nothing of this source was ever sent
+        intercom = self._intercom
+        self._using[intercom] += 1
+        try:
+            pages = Pages(intercom.retrying(intercom.transport()), source_id=standing.import_source_id)
+            async with asyncio.timeout(PREVIEW_S):
+                found = {key: await pages.shown(page_id) for key, page_id in page_ids.items()}
+        except TimeoutError as error:
+            raise SourceUnavailable(
+                f"Intercom gave no answer within {PREVIEW_S:.0f} seconds: try again later"
+            ) from error
+        finally:
+            self._using[intercom] -= 1
+            if intercom is not self._intercom and not self._using[intercom]:
+                await intercom.close()
+        return {key: page for key, page in found.items() if page is not None}
 
     async def take_down(self, name: str, decision: TakeDown) -> TakenDown:
         """Keep a page out from now on, and delete it; see syncd.takedown. In a thread of its own."""

@@ -105,6 +105,15 @@ class Pages:
 
     async def get(self, page_id: str) -> RemotePage | None:
         """Look at one page; see syncd.protocols.Target."""
+        row = await self._row(page_id)
+        if row is None:
+            return None
+        try:
+            return self._remote(row)
+        except Garbled as error:
+            raise self._uncertain(f"page {page_id!r}", error) from error
+
+    async def _row(self, page_id: str) -> Json | None:
         if not _PAGE_ID.fullmatch(page_id):
             return None  # Intercom gives no such id
         doing = f"page {page_id!r}"
@@ -113,12 +122,20 @@ class Pages:
             self._failures = 0
             return None
         row = self._document(answer, doing)
-        if row.get("source_id") != self._source_id:
+        return row if row.get("source_id") == self._source_id else None
+
+    async def shown(self, page_id: str) -> tuple[str, str] | None:
+        """Return the title and the HTML of one of our pages; None if Intercom has none of that id.
+
+        Raises as `get` does.
+        """
+        row = await self._row(page_id)
+        if row is None:
             return None
         try:
-            return self._remote(row)
+            return text_of(row, "title"), text_of(row, "html")
         except Garbled as error:
-            raise self._uncertain(doing, error) from error
+            raise self._uncertain(f"page {page_id!r}", error) from error
 
     async def pages(self) -> AsyncIterator[RemotePage]:
         """List what the import source holds, each page once; a page without an external id has "" for it.

@@ -124,6 +124,12 @@ class Service:
         async with self._previewing:
             return await self._engine.preview(settings, external_id)
 
+    async def shown(self, source: str, page_ids: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+        """Return the title and the HTML of pages that Intercom shows now; see Engine.shown."""
+        self.config.source(source)
+        async with self._previewing:
+            return await self._engine.shown(source, page_ids)
+
     async def take_down(self, source: str, decision: TakeDown) -> TakenDown:
         """Keep a page out from now on, and delete it; see Engine.take_down."""
         self.config.source(source)

@@ -221,12 +221,12 @@ class Details:
     Attributes:
         links: (target, URL that it was resolved to or None) of what it links to and includes.
         warnings: of its rendering, one sentence each.
-        parts: external ids of the pages that are in Intercom for it, the page itself among them.
+        page_ids: external id → Intercom's id of the pages that are there for it, itself and its parts.
     """
 
     links: tuple[tuple[str, str | None], ...]
     warnings: tuple[str, ...]
-    parts: tuple[str, ...]
+    page_ids: Mapping[str, str]
 
 
 def details(store: SqlStateStore, source: str, external_id: str, *, limit: int = 200) -> Details:
@@ -239,7 +239,7 @@ def details(store: SqlStateStore, source: str, external_id: str, *, limit: int =
     )
     row = select(records.c.warnings).where(records.c.source == source, records.c.external_id == external_id)
     # The ids of its parts begin with its own.
-    parts = select(records.c.external_id).where(
+    parts = select(records.c.external_id, records.c.page_id).where(
         records.c.source == source,
         or_(
             records.c.external_id == external_id,
@@ -254,7 +254,7 @@ def details(store: SqlStateStore, source: str, external_id: str, *, limit: int =
         return Details(
             links=tuple((found[0], found[1]) for found in connection.execute(linked)),
             warnings=tuple((warned or "").splitlines()),
-            parts=tuple(connection.scalars(parts)),
+            page_ids={found[0]: found[1] for found in connection.execute(parts)},
         )
 
     return store.read(work)

@@ -95,10 +95,10 @@ class Acts:
         """Delete a page now, and keep it out, if the number of pages that go was typed."""
         name, external_id = _name(request), page_of(form)
         details = await self._desk.read(lambda store: browse.details(store, name, external_id))
-        if form.get("count", "").strip() != str(len(details.parts)):
+        if form.get("count", "").strip() != str(len(details.page_ids)):
             raise Refused(
                 409,
-                f"You typed {form.get('count', '')[:20]!r}, and Intercom has {len(details.parts)} of this "
+                f"You typed {form.get('count', '')[:20]!r}, and Intercom has {len(details.page_ids)} of this "
                 "page: nothing was taken down. Type that number to take it down.",
             )
         decision = TakeDown(external_id=external_id, by=visitor.name, why=_why(form))

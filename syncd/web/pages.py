@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import NamedTuple
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from syncd.verdict import judged
 from syncd.web.access import Visitor
 from syncd.web.acts import page_address
 from syncd.web.desk import Desk
+from syncd.web.difference import Line, difference
 from syncd.web.views import said, stands, word
 
 LEFT_OUT = "left-out"
@@ -87,6 +89,12 @@ class Pages:
         asked = Filter(source=name, external_id=external_id)
         trail = await self._desk.read(lambda store: browse.trail(store, asked))
         verdict, reasons = judged(told)
+        shown, lines, error = request.query_params.get("show", ""), None, None
+        if shown == "difference" and source.known:
+            try:
+                lines = await self._difference(name, whole)
+            except (PageError, SourceError, ConfigError) as raised:
+                error = str(raised)
         return self._desk.show(
             "page.html",
             visitor,
@@ -97,9 +105,21 @@ class Pages:
             verdict=verdict,
             reasons=reasons,
             trail=trail,
-            shown=request.query_params.get("show", ""),
+            shown=shown,
+            lines=lines,
+            error=error,
             said=said(request),
         )
+
+    async def _difference(self, name: str, external_id: str) -> list[Line]:
+        """Between what Intercom shows now and what would be sent now; the state keeps no bodies."""
+        service = self._desk.service
+        details = await self._desk.read(lambda store: browse.details(store, name, external_id))
+        before = await service.shown(name, details.page_ids)
+        made = await service.preview(name, external_id)
+        pages = [] if made is None else [made.page, *made.parts]
+        after = {page.external_id: (page.title, page.html) for page in pages}
+        return await asyncio.to_thread(difference, before, after)
 
     async def preview(self, request: Request, visitor: Visitor) -> Response:
         """A page as Fin would get it now, for a frame in which nothing can run."""

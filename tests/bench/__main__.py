@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import corpus, first, memory, origins, profiles, quiet, rivals
+from tests.bench import corpus, dashboard, first, memory, origins, profiles, quiet, rivals
 from tests.bench.figure import Figure, document, table, timed, verdict
 from tests.bench.intercom import intercom
 from tests.bench.place import Place
@@ -29,6 +29,7 @@ class Size:
         records: sizes of the sources for the memory of each page.
         shared: pages of the first run beside another client.
         entities: pages of an XML export of Confluence.
+        listed: pages of the source that the dashboard shows.
     """
 
     pages: int = 10_000
@@ -37,12 +38,20 @@ class Size:
     records: tuple[int, int] = (10_000, 100_000)
     shared: int = 4_000
     entities: int = 50_000
+    listed: int = 100_000
     rounds: int = 5
 
 
 # Twice Intercom's limit and a little: at least one full window, whenever the run begins.
 QUICK = Size(
-    pages=1_000, limited=3_400, real=300, records=(2_000, 12_000), shared=0, entities=1_500, rounds=3
+    pages=1_000,
+    limited=3_400,
+    real=300,
+    records=(2_000, 12_000),
+    shared=0,
+    entities=1_500,
+    listed=10_000,
+    rounds=3,
 )
 
 
@@ -100,6 +109,7 @@ def _measure(home: Path, size: Size, given: Path | None, peers: Path | None) -> 
         step("first run beside another client", lambda: first.with_another(shared, home / "beside"))
     step("first run, unthrottled", lambda: first.unthrottled(home / "real", pages=size.real, rounds=3))
     step("memory", lambda: memory.many(home / "memory", size.records, rounds=size.rounds))
+    step("dashboard", lambda: dashboard.dashboard(home / "web", pages=size.listed, runs=1_000, rounds=20))
     return figures
 
 
