@@ -18,7 +18,7 @@ from syncd.web.access import Visitor
 from syncd.web.acts import page_address
 from syncd.web.desk import Desk
 from syncd.web.difference import Line, difference
-from syncd.web.views import said, stands, word
+from syncd.web.views import named, said, word
 
 LEFT_OUT = "left-out"
 """The view of what is not published, with the reasons, beside those of the pages' states."""
@@ -46,7 +46,7 @@ class Pages:
         asked = request.query_params.get("view", View.ALL.value)
         if asked != LEFT_OUT and asked not in {*View}:
             asked = View.ALL.value
-        source = await stands(self._desk, name)
+        source = await named(self._desk, name)
         if asked == LEFT_OUT:
             left = await self._desk.read(
                 lambda store: browse.left_out(store, name, search=search, after=after)
@@ -80,7 +80,7 @@ class Pages:
         name, external_id = request.path_params["name"], word(request, "id")
         if external_id is None:
             raise Refused(404, "There is no page without a name.")
-        source = await stands(self._desk, name)
+        source = await named(self._desk, name)
         told = await self._desk.read(lambda store: explain(store, name, external_id))
         if told.page is None and not (told.outcomes or told.unlisted or told.taken_down):
             raise Refused(404, "No run of this source ever saw such a page.")

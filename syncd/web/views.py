@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -145,6 +146,21 @@ async def stands(desk: Desk, name: str, latest: Sequence[RunSummary] = ()) -> St
     if not found.known and found.summary is None:
         raise Refused(404, "There is no such source.")
     return found
+
+
+class Named(NamedTuple):
+    """A source, without how it stands, which takes a look at all its pages."""
+
+    name: str
+    known: bool
+
+
+async def named(desk: Desk, name: str) -> Named:
+    """A source by its name. Raises Refused as `stands` does."""
+    known = any(source.name == name for source in desk.service.sources)
+    if not known and not await desk.read(lambda store: browse.is_known(store, name)):
+        raise Refused(404, "There is no such source.")
+    return Named(name, known)
 
 
 def said(request: Request) -> str | None:

@@ -41,11 +41,11 @@ ADDRESSES = {
 
 def dashboard(home: Path, *, pages: int, runs: int, rounds: int) -> list[Figure]:
     """How long each page of the dashboard takes, from request to answer, within the process."""
+    home.mkdir(parents=True, exist_ok=True)
     return asyncio.run(_measured(home, pages, runs, rounds))
 
 
 async def _measured(home: Path, pages: int, runs: int, rounds: int) -> list[Figure]:
-    home.mkdir(parents=True, exist_ok=True)
     place = Place(home)
     _fill(place, pages, runs)
     await place.sign_in()
