@@ -18,6 +18,8 @@ from syncd.log import get_logger
 
 log = get_logger(__name__)
 
+MAX_HEADERS_BYTES = 32_768
+
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _HEADERS = {
@@ -62,6 +64,9 @@ class Guard:
         if name not in self._hosts and name != _own_address(scope):
             refused = Refused(421, "this host name is not served here; see 'hosts' in the configuration")
             await _refusal(refused)(scope, receive, answer)
+            return
+        if sum(len(key) + len(value) for key, value in scope["headers"]) > MAX_HEADERS_BYTES:
+            await _refusal(Refused(431, "the headers are too long"))(scope, receive, answer)
             return
         try:
             await self._site(scope, receive, answer)

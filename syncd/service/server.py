@@ -13,9 +13,9 @@ from starlette.types import ASGIApp
 
 from syncd.config.service import ServiceConfig
 from syncd.errors import ConfigError
+from syncd.service.guard import MAX_HEADERS_BYTES
 
 _GRACE_S = 1
-_MAX_HEADERS_BYTES = 32_768
 
 
 def listening(settings: ServiceConfig) -> socket.socket:
@@ -61,7 +61,7 @@ async def serving(application: ASGIApp, listener: socket.socket) -> AsyncIterato
             server_header=False,
             # Who asks is who connected: what a header says of that, anybody can write.
             proxy_headers=False,
-            h11_max_incomplete_event_size=_MAX_HEADERS_BYTES,
+            h11_max_incomplete_event_size=MAX_HEADERS_BYTES,
             limit_concurrency=512,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=_GRACE_S,

@@ -247,23 +247,24 @@ def details(store: SqlStateStore, source: str, external_id: str, *, limit: int =
         .limit(limit)
     )
     row = select(records.c.warnings).where(records.c.source == source, records.c.external_id == external_id)
-    # The ids of its parts begin with its own.
-    parts = select(records.c.external_id, records.c.page_id).where(
+    published = select(records.c.external_id, records.c.page_id).where(
         records.c.source == source,
-        or_(
-            records.c.external_id == external_id,
-            and_(records.c.part_of == external_id, records.c.external_id > external_id),
-        ),
         records.c.page_id.is_not(None),
         records.c.state != RecordState.TOMBSTONE.value,
     )
 
     def work(connection: Connection) -> Details:
+        parts = published.where(records.c.part_of == external_id)
+        if connection.dialect.name == "sqlite":  # which compares byte by byte, so that these lie together
+            begin, end = f"{external_id}#", f"{external_id}$"
+            parts = parts.where(records.c.external_id > begin, records.c.external_id < end)
+        pages = [*connection.execute(published.where(records.c.external_id == external_id))]
+        pages += connection.execute(parts)
         warned = connection.execute(row).scalar_one_or_none()
         return Details(
             links=tuple((found[0], found[1]) for found in connection.execute(linked)),
             warnings=tuple((warned or "").splitlines()),
-            page_ids={found[0]: found[1] for found in connection.execute(parts)},
+            page_ids={found[0]: found[1] for found in pages},
         )
 
     return store.read(work)
