@@ -15,6 +15,7 @@ from syncd.model import Action
 from syncd.service.guard import Refused
 from syncd.state import browse
 from syncd.state.browse import Filter
+from syncd.state.freshness import freshness, is_stale
 from syncd.state.queries import OutcomeLine, RunSummary, SourceSummary, source_summaries
 from syncd.state.store import SqlStateStore
 from syncd.web.access import Visitor
@@ -56,11 +57,22 @@ class Views:
             return source_summaries(store), browse.latest_runs(store, names, limit=RUNS)
 
         found = standings(self._desk.service, *await self._desk.read(question))
+        now = self._desk.service.clock.now()
+        fresh = await self._desk.read(lambda store: freshness(store, names, now=now))
+        late = {
+            one.name
+            for one in self._desk.service.sources
+            for objective_s in [one.freshness.objective]
+            if fresh[one.name].misses(objective_s)
+            or is_stale(next(each.summary for each in found if each.name == one.name), objective_s, now=now)
+        }
         return self._desk.show(
             "overview.html",
             visitor,
             sources=found,
             waiting=[one for one in found if one.holds or (one.summary and one.summary.frozen)],
+            fresh=fresh,
+            late=late,
             said=said(request),
         )
 
