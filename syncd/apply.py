@@ -179,7 +179,7 @@ class Applier:
                     links=change.links,
                 )
                 self._note(change.task, change.error)
-                await self._park(failed, change.error, unsure=_unsure(change.task.record))
+                await self._park(failed, change.error, unsure=_unsure(change.task.record), earlier=True)
         self._on_done(item.external_id)
 
     async def _send_parts(self, change: Upsert | Same) -> bool:
@@ -380,10 +380,14 @@ class Applier:
         self._note(change.task, error)
         await self._park(failed, error, unsure=_unsure(change.task.record))
 
-    async def _park(self, failed: Failed, error: PageError, *, unsure: bool = False) -> None:
+    async def _park(
+        self, failed: Failed, error: PageError, *, unsure: bool = False, earlier: bool = False
+    ) -> None:
         if unsure:
             # In quarantine it would be forgotten that Intercom may show something else than was acknowledged.
-            await self._journal.write(Uncertain(external_id=failed.external_id, error=failed.error))
+            await self._journal.write(
+                Uncertain(external_id=failed.external_id, error=failed.error, earlier=earlier)
+            )
         else:
             await self._journal.write(failed)
         self.tally.failure(failed.external_id, error)

@@ -156,10 +156,14 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncertain:
-    """A request ended without a valid answer: it may have been, or may yet be, applied."""
+    """A request ended without a valid answer: it may have been, or may yet be, applied.
+
+    `earlier`: it was made before this run, which sent nothing for the page.
+    """
 
     external_id: str
     error: str
+    earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -252,6 +252,8 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
             )
         case Uncertain():
             row = row or _present(None, entry.external_id, at)
+            if entry.earlier and row.attempted_at is not None:
+                at = row.attempted_at
             # One attempt is stamped once: a later word on it must not move the end of its time.
             stamp = at if row.in_flight or row.ambiguous_at is None else row.ambiguous_at
             return row._replace(ambiguous_at=stamp, in_flight=False, error=storable(entry.error))

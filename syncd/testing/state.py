@@ -580,6 +580,13 @@ class StateStoreContract:
 
         assert self.record(store).ambiguous_at == 12.0
 
+    def test_attempt_of_a_killed_run_is_stamped_with_its_own_time(self, store: StateStore) -> None:
+        """A page that is parked before it is sent again does not put the end of its doubt off."""
+        self.post(store, intent("a"), at=10.0)
+        self.post(store, Uncertain(external_id="a", error="left alone", earlier=True), at=99.0)
+
+        assert self.record(store).ambiguous_at == 10.0
+
     def test_next_uncertain_attempt_is_stamped_anew(self, store: StateStore) -> None:
         """Each attempt has a time of its own, and the latest one counts."""
         self.post(store, intent("a"), Uncertain(external_id="a", error="timed out"), at=10.0)

@@ -6,6 +6,7 @@ really happens, so they do not know which rule is missing.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -165,6 +166,53 @@ class AnyEpoch(World):
         return _AnyEpoch(self.loop.time)
 
 
+class _Unsized(ObservedStore):
+    """Nobody knows how long the pages were."""
+
+    def text_sizes(self, source: str) -> dict[str, int]:
+        return {}
+
+
+class _Believing(ObservedStore):
+    """An old backup is believed to be the newest state."""
+
+    def go_back(self, image: dict[str, Any]) -> bool:
+        last_run = max(self.runs, default=0)
+        self.put_back(image)
+        return max(self.runs, default=0) < last_run
+
+
+class Blanking(World):
+    """Most pages of a source lose their text only if a person lets them."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed, given={"knob.size": "many", "swarm.blank": "on", "editor#1": "blanks"})
+
+    def make_store(self) -> ObservedStore:
+        return _Unsized(self.loop.time)
+
+
+class Believing(World):
+    """An old state deletes nothing before all pages were looked at."""
+
+    def make_store(self) -> ObservedStore:
+        return _Believing(self.loop.time)
+
+
+class AnyScope(World):
+    """What a changed configuration leaves out waits for a person."""
+
+    def make_source(self, process: Process, **more: Any) -> Source:
+        return replace(super().make_source(process, **more), fingerprint="f")
+
+
+class Deaf(World):
+    """A process that was asked to stop sends nothing more."""
+
+    def make_run(self, process: Process, **more: Any) -> Run:
+        return replace(super().make_run(process, **more), stop=asyncio.Event())
+
+
 MUTANTS: dict[type[World], int] = {
     NoIntent: 100,
     BelievedBefore: 50,
@@ -176,6 +224,10 @@ MUTANTS: dict[type[World], int] = {
     AnyEpoch: 100,
     OnePass: 50,
     NoBudget: 50,
+    Blanking: 20,
+    Believing: 300,
+    AnyScope: 200,
+    Deaf: 100,
 }
 """Each with the number of seeds in which it has to be noticed."""
 

@@ -37,11 +37,11 @@ class ObservedSqlite(SqlStateStore):
 
 
 class OnSqlite(World):
-    """One worker, whose state is a file."""
+    """One worker, whose state is a file that nobody replaces."""
 
     def __init__(self, seed: int, folder: Path) -> None:
         self._path = folder / "state.db"
-        super().__init__(seed, given={"knob.workers": USUAL})
+        super().__init__(seed, given={"knob.workers": USUAL, "swarm.backup": USUAL})
 
     def make_store(self) -> ObservedStore:
         return cast("ObservedStore", ObservedSqlite(self._path))

@@ -139,6 +139,20 @@ def _links_move(world: World) -> None:
     world.write("f", "one-f", link="e")
 
 
+def _long(world: World) -> None:
+    pages(world, "abc")
+    world.write("d", "one-d", sections="pqrs")
+    world.write("e", "one-e", sections="pq")
+
+
+def _sections_move(world: World) -> None:
+    """A long page loses sections and another one gets some; one becomes short, and one goes."""
+    world.write("d", "two-d", sections="qs")
+    world.write("a", "one-a", sections="prs")
+    world.write("e", "two-e")
+    remove(world, "c")
+
+
 def _odd(world: World) -> None:
     """A draft, an empty page and one that Intercom refuses, of pages that are published."""
     world.write("a", "draft", kind="draft")
@@ -162,6 +176,7 @@ SCENARIOS = {
         Scenario("everything", pages, _everything),
         Scenario("many deletions", pages, lambda world: remove(world, "abcde")),
         Scenario("links", _linked, _links_move),
+        Scenario("long pages", _long, _sections_move),
         Scenario("odd pages", pages, _odd),
         Scenario("admin", pages, _lost_by_hand),
     )

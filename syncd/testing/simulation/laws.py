@@ -10,11 +10,19 @@ from collections.abc import Sequence
 
 from syncd.guards import Policy
 from syncd.journal import Deleted, Deleting, Entry, Intent, Lease, Sent
-from syncd.testing.simulation.origin import CANARY, Look, Origin
+from syncd.sync import STOP_GRACE_S
+from syncd.testing.simulation.origin import CANARY, TWINS, Look, Origin, folded, head_of
 from syncd.testing.simulation.process import Process
 from syncd.testing.simulation.remote import Departure, Remote
 
 DELETE = "delete"
+
+MANY_ROWS = 24
+"""A source of so many pages is not made blank without a person: a few more than the engine asks for, since
+some may have been made since it counted."""
+
+SLACK_S = 1.0
+"""What is about to be sent in the same moment is sent."""
 
 
 class Broken(AssertionError):
@@ -26,6 +34,7 @@ class Laws:
 
     Attributes:
         broken: what was found wrong, in order; a life goes on after the first.
+        distrusts: the state was replaced, and nobody has looked at all pages since.
     """
 
     def __init__(self, origin: Origin, remote: Remote, policy: Policy) -> None:
@@ -37,6 +46,9 @@ class Laws:
         self._deleted_by_look: dict[int, set[str]] = {}
         self._rows_at_look: dict[int | None, int] = {}
         self._finished: set[int] = set()
+        self._blanked_by_look: dict[int | None, set[str]] = {}
+        self.distrusts = False
+        self._first_look = 0
         # Deleted before: when a late request publishes such a page again, it goes outside any budget.
         self._gone: set[str] = set()
 
@@ -82,6 +94,12 @@ class Laws:
         """The store lost its last commits."""
         self._intended.clear()
 
+    def replaced(self) -> None:
+        """The state is an older one, or a new one: it does not know what earlier listings missed."""
+        self._intended.clear()
+        self.distrusts = True
+        self._first_look = len(self._origin.looks)
+
     def departs(
         self,
         departure: Departure,
@@ -90,6 +108,7 @@ class Laws:
         lease: Lease | None,
         rows: int,
         approved: int,
+        rewrites: int,
         taken_down: bool,
     ) -> None:
         """A request leaves a process.
@@ -97,8 +116,12 @@ class Laws:
         Args:
             lease: as the store has it.
             taken_down: a person wants the page out, whatever its origin says.
-            rows: pages that Intercom holds, or may; approved: how many a person lets go.
+            rows: pages that Intercom holds, or may.
+            approved: how many of them a person lets go; rewrites: how many may lose their text.
         """
+        # The budgets are judged with the pages of the source before any of them went.
+        rows = self._rows_at_look.setdefault(self._last_look(departure.process), rows)
+        self._knows_better(departure, process)
         if departure.method != "GET" and process.lease is not None:
             own = process.lease.lease.epoch
             if lease is None or lease.epoch != own or lease.until <= departure.at:
@@ -111,13 +134,35 @@ class Laws:
                 self.fail(
                     "I5", f"POST {departure.external_id} without an intent of this content ({intended})"
                 )
+            self._may_blank(departure, rows, rewrites)
         elif departure.method == "DELETE":
             if self._intended.get(departure.external_id) != DELETE:
                 self.fail("I5", f"DELETE {departure.external_id} without an intent")
-            # The budget was judged with the pages of the source before any of them went.
-            rows = self._rows_at_look.setdefault(self._last_look(departure.process), rows)
+            if self.distrusts:
+                self.fail("I3", f"DELETE {departure.external_id} before anybody looked at what is there")
             if not taken_down:
                 self._may_delete(departure, rows, approved)
+
+    def _knows_better(self, departure: Departure, process: Process) -> None:
+        """A process that was asked to stop, or whose token was refused, sends nothing more."""
+        for law, since, grace_s in (
+            ("I9", process.asked_at, STOP_GRACE_S + SLACK_S),
+            ("I10", process.refused_at, SLACK_S),
+        ):
+            # Stopped for a while, it hears of nothing.
+            if since is not None and departure.at > max(since, process.stopped_until) + grace_s:
+                self.fail(
+                    law, f"{departure.method} {departure.external_id} {departure.at - since:.1f} s later"
+                )
+
+    def _may_blank(self, departure: Departure, rows: int, rewrites: int) -> None:
+        """Most pages of a source lose their text only if a person lets them."""
+        if not departure.blanks or rows < MANY_ROWS:
+            return
+        blanked = self._blanked_by_look.setdefault(self._last_look(departure.process), set())
+        blanked.add(departure.external_id)
+        if len(blanked) * 2 > rows and len(blanked) > rewrites:
+            self.fail("I11", f"POST {departure.external_id} blanks number {len(blanked)} of {rows} pages")
 
     def finished(self, process: str) -> None:
         """A run of the process was closed: what its listing named is remembered."""
@@ -139,22 +184,29 @@ class Laws:
             gone = self._deleted_by_look.setdefault(index, set())
             gone.add(external_id)
             self._within_budget(len(gone), rows, approved, external_id)
-        since = origin.here_since.get(external_id)
-        if since is None or external_id in origin.withheld:
+        look, head = origin.looks[index], folded(head_of(external_id))
+        out_of_scope = head_of(external_id) in look.hidden and head_of(external_id) in origin.items
+        if out_of_scope and not approved and external_id not in self._gone:
+            self.fail("I3", f"DELETE {external_id}, which only the configuration leaves out")
+        since = origin.here_since.get(folded(external_id))
+        if since is None or head in origin.withheld or self._has_twin(external_id):
             return
-        look = origin.looks[index]
         if since > look.began_at:
             return  # it came back after it was missed
-        if look.ended_at is None or external_id in look.unseen or "" in look.unseen:
+        if look.ended_at is None or head in look.unseen or "" in look.unseen:
             self.fail("I3", f"DELETE {external_id}, which is there, after a listing that did not end")
-        elif external_id in look.named:
+        elif head in look.named:
             self.fail("I3", f"DELETE {external_id}, which is there and was listed")
-        elif not self._missed_before(external_id, index, look):
+        elif not self._missed_before(head, index, look):
             self.fail("I3", f"DELETE {external_id}, which is there, after one listing that missed it")
+
+    def _has_twin(self, external_id: str) -> bool:
+        """Whether the item's page is shown under another of its names."""
+        return external_id in TWINS and len(self._remote.pages().keys() & set(TWINS)) > 1
 
     def _missed_before(self, external_id: str, index: int, look: Look) -> bool:
         """Whether an earlier listing missed it too, with no run in between that knew better."""
-        for earlier in reversed(range(index)):
+        for earlier in reversed(range(self._first_look, index)):
             seen = self._origin.looks[earlier]
             if seen.ended_at is None:
                 continue

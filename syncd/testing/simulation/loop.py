@@ -106,7 +106,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
-        handle = _Handle(self._time, callback, args, self, context)
+        handle = _Handle(callback, args, self, context)
         self._due.append(handle)
         return handle
 
@@ -131,7 +131,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        handle = _Handle(when, callback, args, self, context)
+        handle = _Handle(callback, args, self, context)
         self._push(when, handle)
         return handle
 
@@ -164,16 +164,33 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.unheard.append(context)
 
 
+def _nothing() -> None:
+    """What is called instead of what was cancelled."""
+
+
 class _Handle(asyncio.TimerHandle):
-    """A handle that shows its context."""
+    """A handle that shows its context, and keeps nothing for a debugger: hundreds of thousands are made."""
+
+    __slots__ = ("context",)
 
     def __init__(
         self,
-        when: float,
         callback: Callable[..., object],
         args: Any,
         loop: asyncio.AbstractEventLoop,
         context: Context | None,
     ) -> None:
         self.context = copy_context() if context is None else context
-        super().__init__(when, callback, args, loop, self.context)
+        self._callback, self._args, self._loop, self._cancelled = callback, args, loop, False
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._callback, self._args = _nothing, ()
+
+    def _run(self) -> None:
+        try:
+            self.context.run(self._callback, *self._args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._loop.call_exception_handler({"message": "in a callback", "exception": error})

@@ -24,6 +24,11 @@ T = TypeVar("T")
 LONGEST_STOP_S = 90.0
 """A process may stand still for so long (SIGSTOP, a starved virtual machine): longer than its lease."""
 
+LEASE_S = 45.0
+
+LONGEST_JUMP_S = 120.0
+"""A wall clock may be off by so much."""
+
 COMMITS = frozenset({"start", "write", "finish", "unlisted", "acquire", "renew", "release"})
 """Calls of the store that change it; a protocol with more of them adds its own here."""
 
@@ -37,7 +42,7 @@ class Hooks:
     def departs(self, departure: Departure) -> None:
         """A request leaves the process."""
 
-    def answered(self, departure: Departure, status: int) -> None:
+    def answered(self, departure: Departure, answer: Answer) -> None:
         """An answer came back to the process."""
 
     def point(self, name: str) -> bool:
@@ -57,6 +62,8 @@ class Process:
         stopped_until: virtual seconds; nothing of it happens before.
         ahead_s: how far its wall clock is ahead of the true time.
         quiet_until: virtual seconds; an answer told it to send nothing before.
+        refused_at: virtual seconds when Intercom refused its token, in this run.
+        asked_at: virtual seconds when it was asked to stop (SIGTERM); stop: what its runs hear of that.
         lease: held while it runs; None where a lock of the operating system does that work.
         keep: its thread for the store.
         pacer: what it knows of the request limit, for all its runs.
@@ -70,6 +77,9 @@ class Process:
         self.stopped_until = -1.0
         self.ahead_s = 0.0
         self.quiet_until = -1.0
+        self.refused_at: float | None = None
+        self.asked_at: float | None = None
+        self.stop = asyncio.Event()
         self.lease: HeldLease | None = None
         self.loop = loop
         self.choices = choices
@@ -95,6 +105,19 @@ class Process:
         for task in self._tasks:
             task.cancel()
         self.hooks.died(self)
+
+    def ask_to_stop(self) -> None:
+        """Let it end in order, as SIGTERM does."""
+        if self.asked_at is None:
+            self.asked_at = self.loop.time()
+            self.stop.set()
+
+    def leave(self) -> None:
+        """End it in order: nothing of it is under way any more."""
+        self.alive = False
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
 
     def living(self) -> None:
         """Raise if the process is dead: for whatever a dead process may still try to do."""
@@ -151,7 +174,9 @@ class Process:
             self.living()
         told = await answer
         self.living()
-        self.hooks.answered(departure, told.status)
+        self.hooks.answered(departure, told)
+        if told.status == 401 and self.refused_at is None:
+            self.refused_at = self.loop.time()
         if told.status == 429:
             self._keep_quiet(told)
         return told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable
 from contextvars import Context
 from email.utils import formatdate
@@ -22,12 +23,16 @@ from syncd.sandbox.switches import Switches
 from syncd.sandbox.workspace import Workspace
 from syncd.testing.simulation.choices import USUAL, Choices
 from syncd.testing.simulation.loop import VirtualLoop
+from syncd.testing.simulation.origin import BLANK
 
 TIMEOUT_S = 30.0
 """After so long a client gives a request up."""
 
 LATEST_S = 300.0
 """A request may take effect so long after it was sent."""
+
+WINDOW_S = 600.0
+"""After so long syncd may believe that it no longer does."""
 
 OURS = "https://docs.example"
 FOREIGN = "https://foreign.example"
@@ -40,6 +45,7 @@ class Departure(NamedTuple):
     Attributes:
         content_hash: of the page that a POST carries.
         page_id: of a DELETE or a GET of one page.
+        blanks: a POST takes all the text away that was there.
     """
 
     process: str
@@ -48,6 +54,7 @@ class Departure(NamedTuple):
     page_id: str | None
     content_hash: str | None
     at: float
+    blanks: bool = False
 
 
 class Remote:
@@ -57,6 +64,7 @@ class Remote:
         shown: (external_id, content hash) of all that our import source ever showed.
         foreign: pages of others, by their id, as they must stay.
         applied: writes that took effect.
+        under_way: external ids of writes that were sent and have not arrived, and may arrive late.
         out_until: virtual seconds; until then no answer comes back, and what arrives arrives late.
         wrong_by_admin: external ids of pages that an admin touched and nobody has written since.
     """
@@ -89,6 +97,7 @@ class Remote:
         self.applied: list[tuple[str, str]] = []
         self.wrong_by_admin: set[str] = set()
         self.refuses_token_until = -1.0
+        self.under_way: Counter[str] = Counter()
         self.out_until = -1.0
         self.after_change: Callable[[str, str], None] = lambda method, external_id: None
         self.add_foreign(self.other_id, "a")
@@ -151,6 +160,10 @@ class Remote:
 
     # -- requests -------------------------------------------------------------------------------------
 
+    def refuse_token(self, seconds: float) -> None:
+        """Answer 401 to everything for so long."""
+        self.refuses_token_until = max(self.refuses_token_until, self.loop.time() + seconds)
+
     def label(self, request: Request) -> str:
         """What a request is about, for the name of its fate: "POST a", "DELETE a", "GET list"."""
         return f"{request.method} {self.external_id_of(request) or 'list'}"
@@ -169,13 +182,16 @@ class Remote:
     def departure(self, process: str, request: Request) -> Departure:
         """The request as the laws look at it."""
         page_id = request.path.removeprefix(PAGES).strip("/")
+        external_id = self.external_id_of(request)
+        body = request.body
         return Departure(
             process,
             request.method,
-            self.external_id_of(request),
+            external_id,
             page_id or None,
-            None if request.body is None else _content_hash(request),
+            None if body is None else _content_hash(request),
             self.loop.time(),
+            body is not None and body["html"] == BLANK and self.sent_html.get(external_id, BLANK) != BLANK,
         )
 
     def answer(self, request: Request) -> Answer:
@@ -275,7 +291,14 @@ def travel(remote: Remote, request: Request, name: str, fate: str, home: Context
         else:
             answered.set_result(answer)
 
+    external_id = remote.external_id_of(request)
+
+    def arrive_late() -> None:
+        remote.under_way[external_id] -= 1
+        remote.answer(request)
+
     def arrive() -> None:
+        remote.under_way[external_id] -= 1
         told: Answer | Exception
         if fate in ("503", "garbage", "redirect", "422", "401", "429"):
             told = _refusal(remote, fate, choices.between(f"{name}.reset", -3.0, 40.0))
@@ -301,19 +324,31 @@ def travel(remote: Remote, request: Request, name: str, fate: str, home: Context
     elif fate == "lost":
         loop.call_later(TIMEOUT_S, hear, TransportFailed("timed out"), context=home)
     elif fate == "late":
-        loop.call_later(late_s, remote.answer, request, context=Context())
+        remote.under_way[external_id] += 1
+        loop.call_later(late_s, arrive_late, context=Context())
         loop.call_later(TIMEOUT_S, hear, TransportFailed("timed out"), context=home)
     else:
         slow_s = choices.between(f"{name}.slow", 1.0, 20.0) if fate == "slow" else 0.0
+        remote.under_way[external_id] += 1
         loop.call_later(there_s + slow_s, arrive, context=Context())
     return answered
+
+
+def is_last_page(answer: Answer) -> bool:
+    """Whether it is the end of the list of pages."""
+    if answer.status != 200 or answer.body == _HTML:
+        return False
+    told = json.loads(answer.body).get("pages")
+    if not isinstance(told, dict):
+        return False
+    return bool(told["page"] >= told["total_pages"])
 
 
 def _refusal(remote: Remote, fate: str, reset_in_s: float) -> Answer:
     if fate == "429":
         return remote.throttled(reset_in_s)
     if fate == "401":
-        remote.refuses_token_until = remote.loop.time() + 60.0
+        remote.refuse_token(60.0)
         return Answer(status=401, body=exchange.refusal(Problem(401, "unauthorized", "no"), "r").body)
     if fate == "422":
         return Answer(status=422, body=exchange.refusal(Problem(422, "parameter_invalid", "no"), "r").body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from syncd.journal import Entry, Lease
@@ -49,6 +50,28 @@ class ObservedStore(MemoryStateStore):
     def put_back(self, image: dict[str, Any]) -> None:
         """Forget all that was committed since the image was made."""
         vars(self).update({name: _copied(value) for name, value in image.items()})
+
+    def go_back(self, image: dict[str, Any]) -> bool:
+        """Put a backup in the place of the state, as an operator does; whether it knows less.
+
+        It finds that out by itself, as SQLite's does: see syncd/state/restored.py.
+        """
+        last_run = max(self.runs, default=0)
+        self.put_back(image)
+        if max(self.runs, default=0) >= last_run:
+            return False
+        for source, standing in self._standings.items():
+            self._standings[source] = replace(standing, verified_at=None, revision=None)
+        for rows in self.rows.values():
+            rows.update({key: row._replace(absences=0, absent_since=None) for key, row in rows.items()})
+        for holds in self._holds.values():
+            for question, hold in holds.items():
+                holds[question] = replace(hold, approved=None, approved_until=None, approved_by=None)
+        return True
+
+    def lose(self) -> None:
+        """Forget everything: the file is gone."""
+        self.put_back(MemoryStateStore().__dict__)
 
 
 def _copied(value: Any) -> Any:
