@@ -62,6 +62,10 @@ _BaseUrl = Annotated[
 ]
 
 
+_REQUEST_S = 120.0
+"""As syncd.intercom.http.Timeouts.total_s: a shorter time would take a request for lost that may yet land."""
+
+
 class IntercomConfig(Section):
     """How to reach Intercom."""
 
@@ -102,8 +106,16 @@ class IntercomConfig(Section):
     ambiguity_window: Seconds = Field(
         default="10m",
         validate_default=True,
-        description="How long a request that got no answer may still take effect.",
+        description="How long a request that got no answer may still take effect: at least 2m, the longest "
+        "that one may be under way; less only with a base_url on this machine.",
     )
+
+    @model_validator(mode="after")
+    def _longer_than_a_request(self) -> Self:
+        near = self.base_url is not None and address.is_loopback(self.base_url)
+        if self.ambiguity_window < _REQUEST_S and not near:
+            raise ValueError("ambiguity_window must be 2m or more: so long may one request be under way")
+        return self
 
 
 class Availability(Section):

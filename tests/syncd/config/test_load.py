@@ -374,3 +374,12 @@ def test_bombs_are_refused_at_their_first_anchor(read: Read) -> None:
     for bomb in (lines, merges):
         with pytest.raises(ConfigError, match=r"^syncd\.yaml:1:5: anchors \(&a0\) are not supported"):
             read("\n".join(bomb))
+
+
+def test_time_of_doubt_is_not_shorter_than_a_request(read: Read) -> None:
+    """A request that is taken for lost while it is under way could land after all."""
+    with pytest.raises(ConfigError, match="ambiguity_window must be 2m or more"):
+        read(f"intercom: {{ ambiguity_window: 119s }}\n{SOURCE}")
+
+    near = f"intercom: {{ ambiguity_window: 2s, base_url: 'http://127.0.0.1:8089' }}\n{SOURCE}"
+    assert read(near).config.intercom.ambiguity_window == 2.0
