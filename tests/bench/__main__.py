@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import corpus, dashboard, first, memory, origins, profiles, quiet, rivals
+from tests.bench import corpus, dashboard, database, first, memory, origins, profiles, quiet, rivals
 from tests.bench.figure import Figure, document, table, timed, verdict
 from tests.bench.intercom import intercom
 from tests.bench.place import Place
@@ -102,6 +102,7 @@ def _measure(home: Path, size: Size, given: Path | None, peers: Path | None) -> 
     step("Git", lambda: origins.git(home / "git", pages=size.pages, rounds=size.rounds))
     step("a new export", lambda: origins.export_again(home / "export", pages=size.pages, rounds=3))
     step("an XML export", lambda: origins.entities(home / "xml", pages=size.entities, rounds=3))
+    step("PostgreSQL", lambda: database.rows(home / "server", pages=size.pages, rounds=3))
     limited = root if given is not None else prepared(home / "limited", size.limited, None)
     step("first run at the limit", lambda: first.at_the_limit(limited, home / "throttled"))
     if size.shared:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.bench import corpus, first, memory, origins, process, quiet
+import pytest
+
+from tests import postgres
+from tests.bench import corpus, database, first, memory, origins, process, quiet
 from tests.bench.figure import Figure, at_least, at_most, document, ratio_of, table, verdict
 from tests.bench.intercom import OTHERS, Met, intercom
 from tests.bench.place import Place
@@ -52,6 +55,14 @@ def test_other_origins_are_counted(tmp_path: Path) -> None:
     assert (git["requests"], git["pages rendered"]) == (0, 0)
     assert set(export.values()) - {export["run, against inflate + cut + hash"]} == {0}
     assert any(figure.ratio for figure in xml)
+
+
+@pytest.mark.skipif(postgres.programs() is None, reason=postgres.MISSING)
+def test_round_trips_to_a_server_are_counted(tmp_path: Path) -> None:
+    """Each of them costs as much as the way there is long."""
+    found = _values(database.rows(tmp_path, pages=20, rounds=1))
+
+    assert found["round trips of a run without a change"] > 0
 
 
 def test_first_run_is_answered_by_the_stand_in(tmp_path: Path) -> None:
