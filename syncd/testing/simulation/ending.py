@@ -168,11 +168,15 @@ def differing(world: World, *, forgiving: bool = True) -> dict[str, str]:
 
 
 def unsure(world: World) -> set[str]:
-    """external ids of the rows that are not plainly live."""
+    """external ids of the rows that are not plainly live, and of pages without a row."""
+    rows = world.store.records(NAME)
     return {
-        key
-        for key, record in world.store.records(NAME).items()
-        if record.state != "live" or record.ambiguous_at is not None or record.absences
+        *(expected(world).keys() - rows.keys()),
+        *(
+            key
+            for key, record in rows.items()
+            if record.state != "live" or record.ambiguous_at is not None or record.absences
+        ),
     }
 
 
