@@ -227,7 +227,7 @@ MUTANTS: dict[type[World], int] = {
     Blanking: 20,
     Believing: 300,
     AnyScope: 200,
-    Deaf: 100,
+    Deaf: 200,
 }
 """Each with the number of seeds in which it has to be noticed."""
 

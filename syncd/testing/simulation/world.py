@@ -385,7 +385,7 @@ class World(Hooks):
         self.laws.replaced()
 
     def _forgive(self) -> None:
-        rows = self.store.rows.get(NAME, {}).keys()
+        rows = self.store.records(NAME).keys()
         self.forgiven |= (self.remote.pages().keys() - rows) | self._limbo
 
     def filter(self, name: str) -> None:
