@@ -50,6 +50,7 @@ MARKS = frozenset(
         "held: scope",
         "last commits lost",
         "looked at all pages with another state",
+        "renamed in case or normalisation",
         "sent: drift",
         "sent: links",
         "sent: pending",

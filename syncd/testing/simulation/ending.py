@@ -50,11 +50,12 @@ def _change_parked(world: World) -> set[str]:
     rows = world.store.records(NAME)
     parked = {
         external_id
-        for external_id, text in world.origin.items.items()
-        if text.kind == "page" and external_id in rows and rows[external_id].state == RecordState.QUARANTINED
+        for external_id in world.origin.items
+        if (name := known_as(world, external_id)) in rows and rows[name].state == RecordState.QUARANTINED
     }
     for external_id in sorted(parked):
-        world.write(external_id, "mended")
+        text = world.origin.items[external_id]
+        world.write(external_id, "mended", kind=text.kind, sections=text.sections)
     world.marks["changed because it was parked"] += len(parked)
     return parked
 

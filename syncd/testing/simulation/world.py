@@ -52,7 +52,7 @@ SOON_S = 12.0
 CLASSES = (
     "break", "lie", "clash", "read", "lost", "late", "5xx", "429", "401", "422", "garbage", "crash", "stop",
     "commit", "power", "clock", "outage", "admin", "tidy", "edit", "odd", "person",
-    "long", "blank", "backup", "config", "token", "sigterm",
+    "long", "name", "blank", "backup", "config", "token", "sigterm",
 )  # fmt: skip
 """The classes of trouble; each seed switches each of them on or off."""
 
