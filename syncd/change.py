@@ -145,7 +145,8 @@ class Failure:
     def _is_published(self) -> bool:
         if self.task.record is None:
             return self.task.remote is not None
-        return self.task.record.may_be_published
+        # A page that Intercom refused may have parts that it took.
+        return any(record.may_be_published for record in (self.task.record, *self.parts))
 
 
 Change = Upsert | Same | Failure

@@ -19,7 +19,16 @@ def _gone_by_hand_and_changed(world: World) -> None:
     world.write("a", "two-a")
 
 
+def _long(world: World) -> None:
+    pages(world)
+    world.write("h", "one-h", sections="pqrs")
+
+
 STORIES = {
+    "a draft that was refused as a page, after its parts were taken": (
+        Scenario("parts", nothing, _long, lambda world: world.write("h", "draft", kind="draft")),
+        {"w1.POST h#1": "422"},
+    ),
     "a late try of a page that was sent again and then removed": (
         Scenario("late", pages, _new, lambda world: remove(world, "h")),
         {"w1.POST h#1": "late", "w1.POST h#1.late": "280"},
