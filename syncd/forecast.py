@@ -14,6 +14,7 @@ from syncd.drift import Settlement
 from syncd.errors import SourceError
 from syncd.model import Action
 from syncd.outcome import Operation, Outcome, sum_up
+from syncd.plan import returned
 from syncd.protocols import Target
 from syncd.rewrite import Rewrite
 from syncd.survey import Run, Source, list_origin, opened
@@ -55,6 +56,7 @@ async def _foretell(
             records=records,
             doubts=attempt.before.doubts,
             listing=origin.listing,
+            back=returned(origin.listing, records),
             connect=shown,
         )
         attempt.settlement = intercom.settlement

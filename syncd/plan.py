@@ -61,7 +61,6 @@ class Plan:
         unchanged: how many items need nothing.
         parked: external ids in quarantine whose item and rules are as they were when they were parked.
         skipped: how many items were left out before and are as they were.
-        returned: external ids that had been absent and are back.
         forgotten: external ids of rows that never were published and whose item is gone.
         missing: rows with a page in Intercom that a complete listing did not name.
         gone: those of `missing` whose absence is proved, by two listings or by the origin itself.
@@ -77,7 +76,6 @@ class Plan:
     unchanged: int = 0
     parked: tuple[str, ...] = ()
     skipped: int = 0
-    returned: tuple[str, ...] = ()
     forgotten: tuple[str, ...] = ()
     missing: tuple[Candidate, ...] = ()
     gone: tuple[Candidate, ...] = ()
@@ -126,6 +124,15 @@ def refuse_claimed(listing: Listing, claimed: Mapping[str, str]) -> Listing:
     return replace(listing, items=items, clashes={**listing.clashes, **refused})
 
 
+def returned(listing: Listing, records: Mapping[str, Record]) -> list[Record]:
+    """Return the rows that had been absent and whose items, or those that they are parts of, are back."""
+    return [
+        record
+        for external_id, record in records.items()
+        if record.absences and (record.part_of or external_id) in listing.items
+    ]
+
+
 def make_plan(
     listing: Listing,
     records: Mapping[str, Record],
@@ -157,7 +164,6 @@ def make_plan(
     """
     tasks: list[Task] = []
     parked: list[str] = []
-    returned: list[str] = []
     claimed: dict[str, str] = {}
     unchanged = skipped = 0
     live, quarantined = RecordState.LIVE.value, RecordState.QUARANTINED.value
@@ -171,8 +177,6 @@ def make_plan(
         if record.part_of is not None and record.part_of in listing.items:
             claimed[external_id] = record.part_of
             continue
-        if record.absences:
-            returned.append(external_id)
         same = record.version == item.version and record.rules == rules and not full
         if same and record.state == live:
             unchanged += 1
@@ -223,7 +227,6 @@ def make_plan(
         unfinished = [head for head in parts if head not in planned and any(map(is_open, parts[head]))]
         tasks += [_reopened(listing.items[head], records[head], parts[head], drifted) for head in unfinished]
         unchanged -= len(unfinished)
-        returned += [part.external_id for rows in parts.values() for part in rows if part.absences]
     # A page goes before its parts: should the run end in between, none of them is gone while it stays.
     missing.sort(key=lambda candidate: candidate.external_id)
     gone.sort(key=lambda candidate: candidate.external_id)
@@ -232,7 +235,6 @@ def make_plan(
         unchanged=unchanged,
         parked=tuple(parked),
         skipped=skipped,
-        returned=tuple(returned),
         forgotten=tuple(forgotten),
         missing=tuple(missing),
         gone=tuple(gone),

@@ -24,7 +24,7 @@ from syncd.errors import LeaseLost, SourceError
 from syncd.journal import Absent, Entry, Forgotten, Returned, Touched
 from syncd.model import Unlisted
 from syncd.outcome import Outcome, lasting, sum_up
-from syncd.plan import banned
+from syncd.plan import banned, returned
 from syncd.protocols import Target
 from syncd.rewrite import Rewrite
 from syncd.survey import Run, Source, Survey, list_origin, opened
@@ -72,6 +72,9 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
     applier = _applier(source, run, attempt, journal)
     records = await run.keep(run.store.records, source.name)
     origin = await list_origin(run, snapshot, records)
+    if back := returned(origin.listing, records):
+        # Before anything that may end the run: else the next absence would seem to follow the last one.
+        await journal.write(*(Returned(external_id=record.external_id) for record in back))
 
     async def shown() -> Target | None:
         target = await applier.target()
@@ -84,6 +87,7 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
         records=records,
         doubts=attempt.before.doubts,
         listing=origin.listing,
+        back=back,
         connect=shown,
     )
     attempt.settlement = intercom.settlement
@@ -191,7 +195,6 @@ def _noticed(seen: Survey) -> list[Entry]:
     plan = seen.plan
     entries: list[Entry] = [Touched(external_id=key, version=new) for key, new in seen.touched.items()]
     entries.extend(Absent(external_id=candidate.external_id) for candidate in plan.missing)
-    entries.extend(Returned(external_id=external_id) for external_id in plan.returned)
     entries.extend(Forgotten(external_id=external_id) for external_id in plan.forgotten)
     return entries
 

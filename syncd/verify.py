@@ -54,6 +54,7 @@ async def look_at_intercom(
     records: Mapping[str, Record],
     doubts: Sequence[Doubt],
     listing: Listing,
+    back: Sequence[Record],
     connect: Callable[[], Awaitable[Target | None]],
 ) -> Look:
     """End the doubts that can be ended, find the pages of items without a row, and whatever else differs.
@@ -61,13 +62,14 @@ async def look_at_intercom(
     That is one listing of the import source, or a few looks at single pages, or nothing at all.
 
     Args:
+        back: rows that were absent, and whose items are listed again.
         connect: gives the import source; None if it holds nothing yet.
 
     Raises:
         SourceError: Intercom cannot be asked.
     """
     settled_before = run.clock.now() - run.window_s
-    all_doubts = [*doubts, *await _returned(source, run, records, doubts, listing)]
+    all_doubts = [*doubts, *await _returned(source, run, doubts, back)]
     open_doubts = due(all_doubts, settled_before=settled_before)
     nothing_there = not records and not listing.items
     everything = is_due(source, run, standing) and not nothing_there
@@ -148,29 +150,16 @@ async def _look_at_each(
     )
 
 
-async def _returned(
-    source: Source,
-    run: Run,
-    records: Mapping[str, Record],
-    doubts: Sequence[Doubt],
-    listing: Listing,
-) -> list[Doubt]:
+async def _returned(source: Source, run: Run, doubts: Sequence[Doubt], back: Sequence[Record]) -> list[Doubt]:
     """The pages whose items were absent and are back: somebody may have removed them meanwhile."""
     known = {doubt.external_id for doubt in doubts}
-    back = [
-        record
-        for external_id, record in records.items()
-        if record.absences
-        and record.page_id is not None
-        and (record.part_of or external_id) in listing.items
-        and external_id not in known
-    ]
-    if not back:
+    again = [record for record in back if record.page_id is not None and record.external_id not in known]
+    if not again:
         return []
     digests = await run.keep(run.store.remote_digests, source.name)
     return [
         Doubt(record.external_id, record.state, record.page_id, digests.get(record.external_id), 0.0, True)
-        for record in back
+        for record in again
     ]
 
 

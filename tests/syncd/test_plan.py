@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from syncd.model import Item, Record, RecordState, Unlisted
-from syncd.plan import Listing, Plan, make_listing, make_plan, refuse_claimed, with_links
+from syncd.plan import Listing, Plan, make_listing, make_plan, refuse_claimed, returned, with_links
 from tests.builders import item, record, records
 
 
@@ -123,9 +123,10 @@ def test_positive_evidence_needs_no_confirmation() -> None:
 
 def test_returned_item_is_noticed() -> None:
     """An absence that ends is forgotten, and nothing is sent for it."""
-    plan = plan_of(make_listing([item("a.md")]), record("a.md", absences=1, absent_since=1.0))
+    listing, known = make_listing([item("a.md")]), record("a.md", absences=1, absent_since=1.0)
+    plan = plan_of(listing, known)
 
-    assert (plan.returned, plan.tasks, plan.missing) == (("a.md",), (), ())
+    assert (returned(listing, {"a.md": known}), plan.tasks, plan.missing) == ([known], (), ())
 
 
 def test_broken_listing_takes_the_right_to_delete_away() -> None:
