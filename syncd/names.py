@@ -37,7 +37,7 @@ def settle_names(listing: Listing, records: Mapping[str, Record]) -> Settled:
     An item takes the id of a published page over if the listing is known not to name that page. If that
     cannot be told, since a part of the origin was not seen, the item waits for the next run.
     """
-    if all(external_id in records for external_id in listing.items):
+    if not listing.clashes and all(external_id in records for external_id in listing.items):
         return Settled(listing, {})
     named: dict[str, list[str]] = {}
     for external_id in listing.items:
@@ -50,6 +50,9 @@ def settle_names(listing: Listing, records: Mapping[str, Record]) -> Settled:
         lacking = external_id not in items and external_id not in clashes
         if lacking and record.may_be_published and record.part_of is None:
             lost.setdefault(_fold(external_id), []).append(external_id)
+    for external_id, reason in listing.clashes.items():
+        # It may be a page under another name, and which of those that claim it nobody can tell.
+        unlisted += [Unlisted(known, reason) for known in lost.get(_fold(external_id), ())]
     for folded, ids in named.items():
         known = lost.get(folded, [])
         if len(ids) > 1:
