@@ -71,12 +71,16 @@ class Attempt:
 async def begin(source: Source, run: Run) -> Attempt:
     """Begin with what the state holds."""
     before = await run.keep(run.store.before, source.name)
+    standing = before.standing
+    if standing.fingerprint is None:
+        # What the first runs send is judged by their settings, also if none of them reaches its end.
+        standing = replace(standing, fingerprint=source.fingerprint)
     return Attempt(
         name=source.name,
         began_s=run.clock.monotonic(),
         before=before,
         # What a thorough run leaves undone is no less undone because the origin did not change.
-        standing=replace(before.standing, revision=None) if run.is_thorough else before.standing,
+        standing=replace(standing, revision=None) if run.is_thorough else standing,
         hold=before.holds.get(Question.DELETES),
         rewrite=before.holds.get(Question.UPDATES),
         orders=before.orders,

@@ -135,12 +135,19 @@ class StateStore(Protocol):
         ...
 
     def start(
-        self, source: str, *, trigger: str, at: float, thorough: bool = False, epoch: int | None = None
+        self,
+        source: str,
+        *,
+        trigger: str,
+        at: float,
+        thorough: bool = False,
+        fingerprint: str | None = None,
+        epoch: int | None = None,
     ) -> int:
         """Open a run and return its number.
 
         Until a `thorough` one has ended, the revision of the last run no longer says that there is nothing to
-        do.
+        do. A `fingerprint` is remembered at once, for a source that has none yet.
 
         Raises:
             LeaseLost: the source's lease has another epoch.

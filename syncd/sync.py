@@ -47,6 +47,7 @@ async def sync_source(source: Source, run: Run) -> Outcome:
         trigger=run.trigger,
         at=run.clock.now(),
         thorough=run.is_thorough,
+        fingerprint=source.fingerprint if attempt.before.standing.fingerprint is None else None,
         epoch=run.epoch,
     )
     run.progress.begun(source.name, number)

@@ -315,7 +315,14 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         self._database.write(lambda connection: leases.release(connection, lease), source=lease.source)
 
     def start(
-        self, source: str, *, trigger: str, at: float, thorough: bool = False, epoch: int | None = None
+        self,
+        source: str,
+        *,
+        trigger: str,
+        at: float,
+        thorough: bool = False,
+        fingerprint: str | None = None,
+        epoch: int | None = None,
     ) -> int:
         """Open a run and return its number; see StateStore. Raises LeaseLost for an epoch that is over."""
         query = insert(runs).values(source=source, trigger=trigger, started=at).returning(runs.c.number)
@@ -325,6 +332,8 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             number: int = connection.execute(query).scalar_one()
             if thorough:
                 connection.execute(update(sources).where(sources.c.source == source).values(revision=None))
+            if fingerprint is not None:
+                upsert(connection, sources, [{"source": source, "fingerprint": fingerprint}])
             return number
 
         number = self._database.write(work, source=source)

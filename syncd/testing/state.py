@@ -205,7 +205,14 @@ class MemoryStateStore:
             self.leases[lease.source] = replace(known, until=0.0)
 
     def start(
-        self, source: str, *, trigger: str, at: float, thorough: bool = False, epoch: int | None = None
+        self,
+        source: str,
+        *,
+        trigger: str,
+        at: float,
+        thorough: bool = False,
+        fingerprint: str | None = None,
+        epoch: int | None = None,
     ) -> int:
         self._check(source, epoch)
         self.writes += 1
@@ -213,6 +220,9 @@ class MemoryStateStore:
         self.runs[number] = Run(source, trigger, at)
         if thorough and source in self._standings:
             self._standings[source] = replace(self._standings[source], revision=None)
+        if fingerprint is not None:
+            standing = self._standings.get(source, Standing())
+            self._standings[source] = replace(standing, fingerprint=fingerprint)
         return number
 
     def write(
@@ -632,6 +642,12 @@ class StateStoreContract:
         self.post(store, Absent(external_id="a"), at=30.0)
 
         assert (self.record(store).absences, self.record(store).absent_since) == (2, 20.0)
+
+    def test_fingerprint_of_a_first_run_is_kept_whatever_becomes_of_it(self, store: StateStore) -> None:
+        """A process that dies in its first run has sent pages under these settings."""
+        store.start("s", trigger="test", at=1.0, fingerprint="f")
+
+        assert store.before("s").standing == Standing(fingerprint="f")
 
     def test_returned_item_is_no_longer_absent(self, store: StateStore) -> None:
         """An item that is listed again starts from nothing should it go once more."""
