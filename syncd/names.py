@@ -37,19 +37,30 @@ def settle_names(listing: Listing, records: Mapping[str, Record]) -> Settled:
     An item takes the id of a published page over if the listing is known not to name that page. If that
     cannot be told, since a part of the origin was not seen, the item waits for the next run.
     """
-    if not listing.clashes and all(external_id in records for external_id in listing.items):
+    hidden = [one for one in listing.unlisted if not one.skipped]
+    all_told = not listing.clashes and not hidden
+    if all_told and all(external_id in records for external_id in listing.items):
         return Settled(listing, {})
     named: dict[str, list[str]] = {}
     for external_id in listing.items:
         named.setdefault(_fold(external_id), []).append(external_id)
     items, clashes, unlisted = dict(listing.items), dict(listing.clashes), list(listing.unlisted)
     origins: dict[str, Item] = {}
-    hidden = [one for one in listing.unlisted if not one.skipped]
     lost: dict[str, list[str]] = {}
     for external_id, record in records.items():
         lacking = external_id not in items and external_id not in clashes
         if lacking and record.may_be_published and record.part_of is None:
             lost.setdefault(_fold(external_id), []).append(external_id)
+    for one in hidden:
+        # A page may lie in a scope that could not be seen under the name that it has now.
+        scope = one._replace(scope=_fold(one.scope))
+        unlisted += [
+            Unlisted(known, one.reason)
+            for folded, ids in lost.items()
+            if scope.covers(folded)
+            for known in ids
+            if not one.covers(known)
+        ]
     for external_id, reason in listing.clashes.items():
         # It may be a page under another name, and which of those that claim it nobody can tell.
         unlisted += [Unlisted(known, reason) for known in lost.get(_fold(external_id), ())]

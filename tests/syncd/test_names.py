@@ -11,7 +11,7 @@ from syncd.connector import Snapshot
 from syncd.model import Document, Item, Record, RecordState, Unlisted
 from syncd.names import Renamed, settle_names
 from syncd.plan import Listing, make_listing
-from tests.builders import document
+from tests.builders import document, record, records
 
 COMPOSED = unicodedata.normalize("NFC", "café.md")
 DECOMPOSED = unicodedata.normalize("NFD", "café.md")
@@ -123,3 +123,21 @@ def test_item_is_read_under_the_name_that_it_has_now() -> None:
     assert (read.external_id, read.body) == ("README.md", "# readme.md")
     assert read.version == f"v2 {read.path}"
     assert snapshot.read(item("b.md")).external_id == "b.md"
+
+
+def test_name_claimed_twice_keeps_a_page_known_under_another_form() -> None:
+    """Which of those that claim it is the page nobody can tell, and none of them says that it is gone."""
+    listing = make_listing([Item("Guide.md", "1", "Guide.md"), Item("Guide.md", "1", "elsewhere/Guide.md")])
+
+    settled = settle_names(listing, records(record("guide.md"))).listing
+
+    assert any(one.covers("guide.md") and not one.skipped for one in settled.unlisted)
+
+
+def test_scope_that_was_not_seen_keeps_a_page_known_under_another_form() -> None:
+    """The page may lie in it under the name that it has now."""
+    listing = make_listing([Item("a.md", "1", "a.md"), Unlisted("Guides/", "permission denied")])
+
+    settled = settle_names(listing, records(record("a.md"), record("guides/b.md"))).listing
+
+    assert any(one.covers("guides/b.md") and not one.skipped for one in settled.unlisted)
