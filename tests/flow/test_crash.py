@@ -169,9 +169,10 @@ SYNC, REPAIR = ("sync",), ("verify", "--repair")
     [
         (first, SYNC, 1),
         (later, SYNC, 1),
-        (parts, SYNC, 1),
+        (parts, SYNC, 3),
         (adopting, SYNC, 6),
         (repairing, REPAIR, 6),
+        pytest.param(parts, SYNC, 1, marks=pytest.mark.ring),
         pytest.param(adopting, SYNC, 1, marks=pytest.mark.ring),
         pytest.param(repairing, REPAIR, 1, marks=pytest.mark.ring),
     ],
