@@ -97,11 +97,16 @@ class _Burying(ObservedStore):
 class _Trusting(ObservedStore):
     """W7 taken out: a page whose item was absent and is back is believed to be as it was."""
 
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._back: set[str] = set()
+
     def write(self, source: str, run: int, entries: Sequence[Entry], **more: Any) -> Any:
         before = dict(self.rows.get(source, {}))
         answer = super().write(source, run, entries, **more)
         for entry in entries:
             if isinstance(entry, Returned):
+                self._back.add(entry.external_id)
                 row = self.rows[source][entry.external_id]
                 known = before[entry.external_id].ambiguous_at
                 self.rows[source][entry.external_id] = row._replace(ambiguous_at=known)
@@ -110,7 +115,9 @@ class _Trusting(ObservedStore):
     def remote_digests(self, source: str) -> dict[str, str]:
         rows = self.rows.get(source, {})
         known = super().remote_digests(source)
-        return {key: digest for key, digest in known.items() if not rows[key].absences}
+        return {
+            key: digest for key, digest in known.items() if not rows[key].absences and key not in self._back
+        }
 
 
 class _AnyEpoch(ObservedStore):
