@@ -47,6 +47,11 @@ class Journal:
         # The commit goes on even if this page's task is cancelled: it may hold other pages' entries.
         return await asyncio.shield(done)
 
+    async def settle(self) -> None:
+        """Wait until all entries are committed or refused, also those of pages that were given up."""
+        if self._writer is not None:
+            await asyncio.wait((self._writer,))
+
     async def _commit_all(self) -> None:
         while self._waiting:
             lull_s = self._committed_s + LULL_S - self._clock.monotonic()

@@ -118,6 +118,7 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
             _remember(source, run, attempt, seen)
     finally:
         await applier.cancel()
+        await journal.settle()
 
 
 def _applier(source: Source, run: Run, attempt: Attempt, journal: Journal) -> Applier:

@@ -425,6 +425,26 @@ async def test_a_commit_right_after_another_waits_for_more(lane: ThreadLane) -> 
     assert (first, slept) == ([], [LULL_S])
 
 
+async def test_entries_of_a_page_that_was_given_up_are_committed_before_the_run_ends(lane: ThreadLane) -> None:
+    """Intercom has answered: what waits in the lull between two commits is counted, so it must be kept."""
+    lull = asyncio.Event()
+
+    class Lulled(Clock):
+        async def sleep(self, seconds: float) -> None:
+            await lull.wait()
+
+    store = Gated()
+    journal = Journal(store, lane, Lulled(), "s", store.start("s", trigger="test", at=0.0))
+    await journal.write(Intent(external_id="a.md", content_hash="h"))
+    given_up = asyncio.create_task(journal.write(Intent(external_id="b.md", content_hash="h")))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    asyncio.get_running_loop().call_soon(lull.set)
+    await journal.settle()
+
+    assert sorted(store.rows["s"]) == ["a.md", "b.md"]
+
+
 async def test_fence_stands_before_each_write(bench: Bench) -> None:
     """Once the lease is in doubt nothing is sent any more; what was intended stays pending."""
     lost = False
