@@ -195,7 +195,8 @@ def test_p07_killed_run_is_made_good_by_the_next(
     assert {name for _, name, page in expected if page.title != "Foreign"} >= {"page-01.md", "page-02.md"}
     numbers = [*range(1, requests + 1, step), requests + 1]
 
-    for moment in ("before", "after"):
+    moments: tuple[Moment, ...] = ("before", "after")
+    for moment in moments:
         with ThreadPoolExecutor(2) as pool:
             attempts = pool.map(
                 lambda number, at=moment: _killed(tmp_path / f"{at}-{number}", start, number, at, expected),
@@ -205,11 +206,34 @@ def test_p07_killed_run_is_made_good_by_the_next(
             assert list(attempts) == [True] * (len(numbers) - 1) + [False]
 
 
+def killed_at(number: int, moment: Moment, workplace: Workplace, *command: str) -> bool:
+    """Run a command that is killed at its request of that number; whether it got so far."""
+    seen = count(1)
+    child = None
+    killed = False
+
+    def hook(_: int, when: Moment, request: Request) -> None:
+        nonlocal killed
+        if when != moment or killed or next(seen) != number:
+            return
+        assert child is not None
+        os.kill(child.pid, signal.SIGKILL)
+        killed = True
+        raise ConnectionError
+
+    unhook = workplace.running.sandbox.on_request(hook)
+    child = workplace.start(*command)
+    child.communicate(timeout=60)
+    unhook()
+    assert child.returncode == (-signal.SIGKILL if killed else 0)
+    return killed
+
+
 def _killed(
     home: Path,
     start: Start,
     number: int,
-    moment: str,
+    moment: Moment,
     expected: list[tuple[int, str, Shown]],
 ) -> bool:
     """Kill a run at its request of that number; return whether it got so far."""
@@ -219,24 +243,7 @@ def _killed(
         workplace.configure(root=str(start.docs), **start.settings)
         if start.state.exists():
             shutil.copy(start.state, workplace.state)
-        seen = count(1)
-        child = None
-        killed = False
-
-        def hook(_: int, when: Moment, request: Request) -> None:
-            nonlocal killed
-            if when != moment or killed or next(seen) != number:
-                return
-            assert child is not None
-            os.kill(child.pid, signal.SIGKILL)
-            killed = True
-            raise ConnectionError
-
-        unhook = running.sandbox.on_request(hook)
-        child = workplace.start(*start.command)
-        child.communicate(timeout=60)
-        unhook()
-        assert child.returncode == (-signal.SIGKILL if killed else 0)
+        killed = killed_at(number, moment, workplace, *start.command)
 
         again = workplace.process(*start.command)
 

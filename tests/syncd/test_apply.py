@@ -425,7 +425,9 @@ async def test_a_commit_right_after_another_waits_for_more(lane: ThreadLane) -> 
     assert (first, slept) == ([], [LULL_S])
 
 
-async def test_entries_of_a_page_that_was_given_up_are_committed_before_the_run_ends(lane: ThreadLane) -> None:
+async def test_entries_of_a_page_that_was_given_up_are_committed_before_the_run_ends(
+    lane: ThreadLane,
+) -> None:
     """Intercom has answered: what waits in the lull between two commits is counted, so it must be kept."""
     lull = asyncio.Event()
 
