@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, field, fields
 
 from syncd.render.site import Site
 
@@ -61,7 +61,8 @@ class Rules:
     @property
     def key(self) -> str:
         """16 hex digits that change whenever a document may come out differently."""
+        settings = [getattr(self, each.name) for each in fields(self) if each.name != "site"]
         # Of the site's configuration its version says enough, and is known before it is read.
-        settings = astuple(replace(self, site=Site(path=self.site.path, version=self.site.version)))
-        parts = json.dumps([RENDERER_VERSION, *settings])
+        site = astuple(Site(path=self.site.path, version=self.site.version))
+        parts = json.dumps([RENDERER_VERSION, *settings, site])
         return hashlib.sha256(parts.encode()).hexdigest()[:16]

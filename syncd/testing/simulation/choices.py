@@ -37,12 +37,13 @@ class Choices:
         self._given = dict(given or {})
         self._only = None if only is None else frozenset(only)
         self._counts: Counter[str] = Counter()
-        self._key = seed.to_bytes(8, "big", signed=True)
+        self._hash = blake2b(digest_size=7, key=seed.to_bytes(8, "big", signed=True))
 
     def number(self, name: str) -> float:
         """A number in [0, 1) that belongs to the name."""
-        digest = blake2b(name.encode(), digest_size=7, key=self._key).digest()
-        return int.from_bytes(digest, "big") / (1 << 56)
+        digest = self._hash.copy()
+        digest.update(name.encode())
+        return int.from_bytes(digest.digest(), "big") / (1 << 56)
 
     def between(self, name: str, low: float, high: float) -> float:
         """A number in [low, high) that belongs to the name."""

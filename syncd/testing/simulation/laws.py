@@ -6,10 +6,13 @@ says of itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from syncd.before import Before
+from syncd.decision import Question
 from syncd.guards import Policy
 from syncd.journal import Deleted, Deleting, Entry, Intent, Lease, Sent
+from syncd.model import Record
 from syncd.sync import STOP_GRACE_S
 from syncd.testing.simulation.origin import CANARY, TWINS, Look, Origin, folded, head_of
 from syncd.testing.simulation.process import Process
@@ -106,21 +109,19 @@ class Laws:
         process: Process,
         *,
         lease: Lease | None,
-        rows: int,
-        approved: int,
-        rewrites: int,
-        taken_down: bool,
+        records: Callable[[], Mapping[str, Record]],
+        before: Callable[[], Before],
     ) -> None:
         """A request leaves a process.
 
         Args:
             lease: as the store has it.
-            taken_down: a person wants the page out, whatever its origin says.
-            rows: pages that Intercom holds, or may.
-            approved: how many of them a person lets go; rewrites: how many may lose their text.
+            records, before: what the store holds, asked only where a law needs it.
         """
-        # The budgets are judged with the pages of the source before any of them went.
-        rows = self._rows_at_look.setdefault(self._last_look(departure.process), rows)
+        look = self._last_look(departure.process)
+        if look not in self._rows_at_look:
+            # The budgets are judged with the pages of the source before any of them went.
+            self._rows_at_look[look] = sum(record.may_be_published for record in records().values())
         self._knows_better(departure, process)
         if departure.method != "GET" and process.lease is not None:
             own = process.lease.lease.epoch
@@ -134,14 +135,17 @@ class Laws:
                 self.fail(
                     "I5", f"POST {departure.external_id} without an intent of this content ({intended})"
                 )
-            self._may_blank(departure, rows, rewrites)
+            self._may_blank(departure, self._rows_at_look[look], before)
         elif departure.method == "DELETE":
             if self._intended.get(departure.external_id) != DELETE:
                 self.fail("I5", f"DELETE {departure.external_id} without an intent")
             if self.distrusts:
                 self.fail("I3", f"DELETE {departure.external_id} before anybody looked at what is there")
-            if not taken_down:
-                self._may_delete(departure, rows, approved)
+            known = before()
+            names = {departure.external_id, head_of(departure.external_id)}
+            if names.isdisjoint(known.orders.taken_down):
+                approved = _approved(known, Question.DELETES)
+                self._may_delete(departure, self._rows_at_look[look], approved)
 
     def _knows_better(self, departure: Departure, process: Process) -> None:
         """A process that was asked to stop, or whose token was refused, sends nothing more."""
@@ -155,13 +159,13 @@ class Laws:
                     law, f"{departure.method} {departure.external_id} {departure.at - since:.1f} s later"
                 )
 
-    def _may_blank(self, departure: Departure, rows: int, rewrites: int) -> None:
+    def _may_blank(self, departure: Departure, rows: int, before: Callable[[], Before]) -> None:
         """Most pages of a source lose their text only if a person lets them."""
         if not departure.blanks or rows < MANY_ROWS:
             return
         blanked = self._blanked_by_look.setdefault(self._last_look(departure.process), set())
         blanked.add(departure.external_id)
-        if len(blanked) * 2 > rows and len(blanked) > rewrites:
+        if len(blanked) * 2 > rows and len(blanked) > _approved(before(), Question.UPDATES):
             self.fail("I11", f"POST {departure.external_id} blanks number {len(blanked)} of {rows} pages")
 
     def finished(self, process: str) -> None:
@@ -222,3 +226,9 @@ class Laws:
         over = count > policy.hold_above_pages and count * 100 > rows * policy.hold_above_percent
         if (over or (count >= rows and count > 1)) and count > approved:
             self.fail("I3", f"DELETE {external_id} is number {count} of {rows} pages, approved: {approved}")
+
+
+def _approved(before: Before, question: Question) -> int:
+    """How many pages a person lets go."""
+    hold = before.holds.get(question)
+    return 0 if hold is None else hold.approved or 0

@@ -218,8 +218,11 @@ class Lane:
             commits = label in COMMITS
             fate = process.choices.pick(name, _COMMIT_FAULTS) if commits else USUAL
             death = process.meets(name, changes=commits)
-            # Stopped, it does what it was about to do when it goes on.
-            loop.call_soon(carry_out, fate, death, context=process.context)
+            if death == "stops":
+                # It does what it was about to do when it goes on.
+                loop.call_soon(carry_out, fate, death, context=process.context)
+            else:
+                carry_out(fate, death)
 
         def carry_out(fate: str, death: str) -> None:
             if not process.alive:
@@ -241,7 +244,7 @@ class Lane:
             if death == "dies-after":
                 process.die()
                 return
-            loop.call_soon(settle, result, error, context=process.context)
+            settle(result, error)
 
         took_s = process.choices.between(f"{name}.took", 0.0, self._slowest_s)
         self._free_at = max(self._free_at, loop.time()) + took_s

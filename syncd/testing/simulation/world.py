@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncd.decision import Approve, Decision, Question, Release
+from syncd.decision import Approve, Decision, Release
 from syncd.errors import FatalError, LeaseLost, SourceBusy, SourceError
 from syncd.guards import APPROVAL_LIFE_S, Policy
 from syncd.intercom.pacing import Paced
@@ -30,7 +30,7 @@ from syncd.testing.simulation.choices import USUAL, Choices
 from syncd.testing.simulation.ending import end
 from syncd.testing.simulation.laws import Laws
 from syncd.testing.simulation.loop import Stuck, VirtualLoop
-from syncd.testing.simulation.origin import CANARY, NAME, Origin, PureRenderer, head_of
+from syncd.testing.simulation.origin import CANARY, NAME, Origin, PureRenderer
 from syncd.testing.simulation.people import admin, author, editor, network, operator
 from syncd.testing.simulation.process import LEASE_S, LONGEST_JUMP_S, Hooks, Lane, Process
 from syncd.testing.simulation.remote import OURS, WINDOW_S, Departure, Remote, is_last_page
@@ -194,19 +194,12 @@ class World(Hooks):
     # Hooks ------------------------------------------------------------------------------------------
 
     def departs(self, departure: Departure) -> None:
-        rows = sum(record.may_be_published for record in self.store.records(NAME).values())
-        approved = {hold.question: hold.approved or 0 for hold in self.store.before(NAME).holds.values()}
-        process, lease = self.processes[departure.process], self.store.leases.get(NAME)
         self.laws.departs(
             departure,
-            process,
-            lease=lease,
-            rows=rows,
-            approved=approved.get(Question.DELETES, 0),
-            rewrites=approved.get(Question.UPDATES, 0),
-            taken_down=not self.store.before(NAME)
-            .orders.taken_down.keys()
-            .isdisjoint((departure.external_id, head_of(departure.external_id))),
+            self.processes[departure.process],
+            lease=self.store.leases.get(NAME),
+            records=lambda: self.store.records(NAME),
+            before=lambda: self.store.before(NAME),
         )
 
     def answered(self, departure: Departure, answer: Answer) -> None:
