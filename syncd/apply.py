@@ -73,16 +73,19 @@ class Applier:
         self._target_lock = asyncio.Lock()
         self._on_done = on_done
         self._budget = ErrorBudget()
+        self._last_failure: PageError | None = None
         self._window_s = window_s
         self._fence = fence
 
     async def apply(self, change: Change) -> None:
-        """Start to carry a change out, as soon as one of the slots is free.
+        """Start to carry a change out, as soon as one of the slots is free and the error budget has room.
 
         Raises:
             SourceError, FatalError: an earlier change met it, and this one was not begun.
         """
         await self._slots.acquire()
+        while self._stopped_by is None and len(self._tasks) >= self._budget.room:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         if self._stopped_by is not None:
             self._slots.release()
             if isinstance(self._stopped_by, TooManyFailures):
@@ -214,10 +217,12 @@ class Applier:
         was_bad = task.record is not None and task.record.state == RecordState.QUARANTINED
         if error is not None and (was_bad or _unsure(task.record) or isinstance(error, EmptyPage)):
             return
+        self._last_failure = error or self._last_failure
         reason = self._budget.note(failed=error is not None)
         if reason is not None and self._stopped_by is None:
             self._stopped_by = TooManyFailures(
-                f"{reason}, so the run stopped: nothing more is sent or deleted. The last one: {error}\n"
+                f"{reason}, so the run stopped: nothing more is sent or deleted. The last one: "
+                f"{self._last_failure}\n"
                 "Those pages are parked until they change ('syncd pages --skipped'); the next run goes on "
                 "with the others."
             )

@@ -184,6 +184,17 @@ class ErrorBudget:
         self._failed = 0
         self._in_a_row = 0
 
+    @property
+    def room(self) -> int:
+        """How many pages may be under way at once: as many as could all fail within the budget.
+
+        A few may at any time, or no run would ever learn anything; some more until the first one fails. So a
+        bad run ends after few requests, however many its configuration allows at once.
+        """
+        least = FAILURES_IN_A_ROW if self._failed else LEAST_LOOKED_AT
+        left = self._looked_at * FAILURES_PERCENT - self._failed * 100
+        return max(least, int(left / (100 - FAILURES_PERCENT)))
+
     def note(self, *, failed: bool) -> str | None:
         """Count a page that was looked at; why the run must stop, or None if it may go on.
 

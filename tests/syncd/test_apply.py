@@ -21,6 +21,7 @@ from syncd.errors import (
     PageUncertain,
     RenderError,
     StateStoreError,
+    TooManyFailures,
 )
 from syncd.journal import Absent, Entry, Intent, Returned
 from syncd.lanes import ThreadLane
@@ -475,3 +476,35 @@ async def test_fence_stands_before_each_write(bench: Bench) -> None:
         "a": "live",
         "b": "pending",
     }
+
+
+async def test_p13_bad_run_is_stopped_after_forty_requests(lane: ThreadLane) -> None:
+    """Whatever the concurrency: while little is known, or much fails, little is under way."""
+    bench = Bench(lane, concurrency=48)
+    for number in range(0, 180, 3):
+        bench.target.fail(PageRejected("status 422"), external_id=f"{number}.md")
+
+    async def send_all() -> None:
+        for number in range(200):
+            await bench.applier.apply(upsert(f"{number}.md"))
+
+    with pytest.raises(TooManyFailures, match=r"looked at failed.*The last one: status 422"):
+        await send_all()
+    assert len(bench.target.calls) <= 40
+    assert bench.applier.tally.created + bench.applier.tally.failed == len(bench.target.calls)
+
+
+async def test_good_run_uses_all_its_places(lane: ThreadLane) -> None:
+    """What goes well makes room for as many pages at once as the configuration allows."""
+    bench = Bench(lane, concurrency=48)
+    for number in range(144):
+        await bench.applier.apply(upsert(f"{number}.md"))
+    await bench.applier.drain()
+    bench.store.gate.clear()
+
+    for number in range(144, 192):
+        await bench.applier.apply(upsert(f"{number}.md"))
+
+    bench.store.gate.set()
+    await bench.applier.drain()
+    assert bench.applier.tally.created == 192

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from syncd.guards import APPROVAL_LIFE_S, Candidate, Policy, Verdict, judge
+from syncd.guards import APPROVAL_LIFE_S, Candidate, ErrorBudget, Policy, Verdict, judge
 from syncd.journal import Standing
 from tests.builders import candidate, hold
 
@@ -153,3 +153,28 @@ def test_approved_empty_source_may_go() -> None:
     verdict = verdict_of(some(3, since=10.0), rows=3, listed=0, hold=approved(3, at=50.0))
 
     assert (len(verdict.deletes), verdict.suspicious) == (3, None)
+
+
+def noted(*failed: bool) -> tuple[ErrorBudget, list[str | None]]:
+    budget = ErrorBudget()
+    return budget, [budget.note(failed=one) for one in failed]
+
+
+def test_p13_failures_in_a_row_end_a_run() -> None:
+    """The eleventh does, and a page that is fine begins the count anew."""
+    assert noted(*[True] * 11)[1] == [None] * 10 + ["11 pages in a row failed"]
+    assert set(noted(*[False] * 100, *[True] * 10, False, *[True] * 10)[1]) == {None}
+
+
+def test_p13_a_quarter_of_twenty_ends_a_run() -> None:
+    """Not before the twentieth, and not below a quarter."""
+    assert noted(*[True, False, False] * 7)[1][:20] == [None] * 19 + ["7 of the 20 pages looked at failed"]
+    assert set(noted(*[False] * 4, *[True, False, False, False, False] * 40)[1]) == {None}
+
+
+def test_p13_no_more_pages_are_begun_than_could_all_fail() -> None:
+    """Ten may be at any time, and twenty before one fails; what goes well makes more room."""
+    assert noted()[0].room == 20
+    assert noted(*[False] * 20, True)[0].room == 10
+    assert noted(*[False] * 144)[0].room == 48
+    assert noted(*[False] * 144, *[True] * 9)[0].room == 39
