@@ -21,9 +21,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
-from syncd.cli import run
+from syncd.cli import call
 from syncd.sandbox import Exchange, Page, Running, Sandbox, serving
 from tests import postgres
+from tests.program import MAIN, Program, environment
 
 # A machine that is busy is no mistake in the code, and speed is for the benchmarks.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -31,8 +32,6 @@ settings.load_profile("patient")
 
 TOKEN = "canary-token-8d41f0"
 """What the sandbox is told; it must never show up anywhere else."""
-
-MAIN = "from syncd.cli import main; main()"
 
 URL = "https://handbook.example.com"
 
@@ -103,7 +102,7 @@ class Workplace:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            **environment(),
             "SYNCD_TEST_TOKEN": TOKEN,
             "CACHE_DIRECTORY": str(self.home / "cache"),
         }
@@ -138,7 +137,7 @@ class Workplace:
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
-            code = run([*arguments, "-c", str(self.config)])
+            code = call([*arguments, "-c", str(self.config)])
         return Done(code, out.getvalue(), err.getvalue())
 
     def sync(self, *arguments: str) -> dict[str, Any]:
@@ -154,10 +153,15 @@ class Workplace:
 
     def process(self, *arguments: str, **options: Any) -> Done:
         """Run a command as a process of its own."""
+        env = {**self.environment, **options.pop("env", {})}
+        if not options and _may_fork(env):
+            program = Program(arguments, cwd=self.home, env=env)
+            out, err = program.communicate(timeout=60)
+            return Done(program.wait(), out, err)
         done = subprocess.run(
             [sys.executable, "-c", MAIN, *arguments],
             cwd=self.home,
-            env={**self.environment, **options.pop("env", {})},
+            env=env,
             capture_output=True,
             stdin=subprocess.DEVNULL,
             text=True,
@@ -168,17 +172,9 @@ class Workplace:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> Program:
         """Start a command as a process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-c", MAIN, *arguments],
-            cwd=self.home,
-            env={**self.environment, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return Program(arguments, cwd=self.home, env={**self.environment, **(env or {})})
 
     def exchanges(self) -> list[Exchange]:
         """What was sent since the last call."""
@@ -198,6 +194,11 @@ class Workplace:
         """What the source's import source holds, by external id."""
         sources = {source.id for source in self.running.workspace.sources if source.url == URL}
         return {page.external_id: page for page in self.running.workspace.pages if page.source_id in sources}
+
+
+def _may_fork(env: Mapping[str, str]) -> bool:
+    """Whether nothing in it would have to be known when Python starts."""
+    return not any(name == "TZ" or name.startswith(("PYTHON", "LC_", "LANG")) for name in env)
 
 
 def external_id_of(exchange: Exchange) -> str:

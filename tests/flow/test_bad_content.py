@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import MAIN, Done, Workplace
+from tests.conftest import Done, Workplace
 from tests.connectors.confluence_export.builders import HtmlPage, html_files, write_zip, zipped
+from tests.program import MAIN
 
 GOOD = {f"good-{number}.md": f"# Good {number}\n\nText {number}.\n" for number in range(3)}
 

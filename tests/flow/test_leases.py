@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from tests import postgres
 from tests.conftest import Workplace
 from tests.flow.test_stop import At, some
+from tests.program import Program
 
 LEASE_S = 3
 
@@ -53,7 +53,7 @@ def assert_all_is_published(place: Workplace) -> None:
         assert text in page.html, name
 
 
-def busy(place: Workplace) -> subprocess.Popen[str]:
+def busy(place: Workplace) -> Program:
     """A sync that has sent some pages, and has some on their way."""
     at = At(place, 20)
     child = place.start("sync", "-v")

@@ -447,7 +447,7 @@ def test_port_that_is_taken(workplace: Workplace) -> None:
 def test_commands_load_nothing_of_the_service(workplace: Workplace) -> None:
     """Neither the help nor a sync pays for what only the service needs."""
     program = (
-        "import sys\nfrom syncd.cli import run\nrun(sys.argv[1:])\n"
+        "import sys\nfrom syncd.cli import call\ncall(sys.argv[1:])\n"
         "heavy = ('apscheduler', 'cronsim', 'prometheus_client', 'watchfiles', 'starlette', 'uvicorn', "
         "'syncd.service.service')\n"
         "print([name for name in heavy if name in sys.modules], file=sys.stderr)"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from syncd.cli import run
+from syncd.cli import call
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,7 +24,7 @@ MAIN = "from syncd.cli import main; main()"
 
 
 def skeleton(folder: Path, name: str = NAME) -> Path:
-    assert run(["connectors", "new", name, "--directory", str(folder)]) == 0
+    assert call(["connectors", "new", name, "--directory", str(folder)]) == 0
     return folder
 
 

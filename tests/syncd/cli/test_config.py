@@ -9,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from syncd.cli import run
+from syncd.cli import call
 
 SOURCES = """\
 sources:
@@ -39,14 +39,14 @@ def test_validate_tells_what_it_found(
     """A right configuration is one line on stdout."""
     write("intercom: { token: '${INTERCOM_TOKEN}' }\n" + SOURCES)
     monkeypatch.setenv("INTERCOM_TOKEN", "canary-token")
-    assert run(["config", "validate"]) == 0
+    assert call(["config", "validate"]) == 0
     assert capsys.readouterr() == ("ok: syncd.yaml: 1 source (notes)\n", "")
 
 
 def test_validate_warns_of_a_token_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     """The file is right; what is missing is said, since a sync would fail."""
     write("intercom:\n  token: ${INTERCOM_TOKEN}\n" + SOURCES)
-    assert run(["config", "validate", "--json"]) == 0
+    assert call(["config", "validate", "--json"]) == 0
     out, err = capsys.readouterr()
     warning = (
         "syncd.yaml:2:10: intercom.token: the environment variable INTERCOM_TOKEN is not set. "
@@ -60,7 +60,7 @@ def test_validate_warns_of_a_token_that_is_missing(capsys: pytest.CaptureFixture
         "warnings": [warning],
     }
     assert err == ""
-    assert run(["config", "validate"]) == 0
+    assert call(["config", "validate"]) == 0
     assert capsys.readouterr() == ("ok: syncd.yaml: 1 source (notes)\n", f"warning: {warning}\n")
 
 
@@ -111,7 +111,7 @@ def test_wrong_configuration_exits_with_2(
 ) -> None:
     """The message is on stderr, at most three lines, and stdout stays empty."""
     write(text)
-    assert run(["config", "validate"]) == 2
+    assert call(["config", "validate"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"error: {message}")
@@ -120,12 +120,12 @@ def test_wrong_configuration_exits_with_2(
 
 def test_missing_configuration_exits_with_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """It is told where syncd looked, and how to write one."""
-    assert run(["config", "show"]) == 2
+    assert call(["config", "show"]) == 2
     assert capsys.readouterr().err == (
         f"error: no configuration file; looked for syncd.yaml, {tmp_path}/none/syncd/config.yaml, "
         "/etc/syncd/config.yaml.\nWrite one with 'syncd init', or name yours with -c FILE or SYNCD_CONFIG.\n"
     )
-    assert run(["config", "show", "-c", "mine.yaml"]) == 2
+    assert call(["config", "show", "-c", "mine.yaml"]) == 2
     assert (
         capsys.readouterr().err
         == "error: mine.yaml: no such file; 'syncd init' writes a first configuration\n"
@@ -147,7 +147,7 @@ def test_show_tells_where_each_value_comes_from(
     write(SECRETIVE)
     monkeypatch.setenv("INTERCOM_TOKEN", "canary-token")
     monkeypatch.setenv("DB", "canary-password")
-    assert run(["config", "show"]) == 0
+    assert call(["config", "show"]) == 0
     out, err = capsys.readouterr()
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert 'token: "***" # line 2, ${INTERCOM_TOKEN}' in lines
@@ -165,13 +165,13 @@ def test_what_show_prints_is_yaml_of_the_same_shape(
 ) -> None:
     """It can be pasted into a configuration; the settings of a connector stand beside the others."""
     write(SOURCES + SOURCES.partition("\n")[2].replace("notes", "more"))
-    assert run(["config", "show"]) == 0
+    assert call(["config", "show"]) == 0
     shown = yaml.safe_load(capsys.readouterr().out)
     assert [source["name"] for source in shown["sources"]] == ["notes", "more"]
     assert shown["sources"][1]["import_source"]["url"] == "https://more.acme.com"
     assert shown["sources"][0]["deletions"]["hold_above"] == {"pages": 10, "percent": 10.0}
     Path("again.yaml").write_text(yaml.safe_dump(shown))
-    assert run(["config", "validate", "-c", "again.yaml"]) == 0
+    assert call(["config", "validate", "-c", "again.yaml"]) == 0
 
 
 def test_show_as_json_has_the_same_values(
@@ -181,7 +181,7 @@ def test_show_as_json_has_the_same_values(
     write(SECRETIVE)
     monkeypatch.setenv("INTERCOM_TOKEN", "canary-token")
     monkeypatch.setenv("DB", "canary-password")
-    assert run(["config", "show", "--json"]) == 0
+    assert call(["config", "show", "--json"]) == 0
     out, _ = capsys.readouterr()
     document = json.loads(out)
     found = {setting.pop("name"): setting for setting in document["settings"]}
@@ -193,7 +193,7 @@ def test_show_as_json_has_the_same_values(
 
 def test_schema_is_one_json_document(capsys: pytest.CaptureFixture[str]) -> None:
     """It knows the connectors that are installed, and needs no configuration."""
-    assert run(["config", "schema"]) == 0
+    assert call(["config", "schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
     Draft202012Validator.check_schema(schema)
     assert "root" in schema["$defs"]["source_filesystem"]["properties"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.cli import run
+from syncd.cli import call
 
 FILES = [
     "README.md",
@@ -35,7 +35,7 @@ def written(folder: Path) -> list[str]:
 
 def test_without_a_subcommand_it_lists(capsys: pytest.CaptureFixture[str]) -> None:
     """Each connector with what brought it, and its settings with their meaning."""
-    assert run(["connectors"]) == 0
+    assert call(["connectors"]) == 0
 
     out, err = capsys.readouterr()
     assert err == ""
@@ -49,7 +49,7 @@ def test_without_a_subcommand_it_lists(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     """One document, with the JSON Schema of each connector's settings."""
-    assert run(["connectors", "--json"]) == 0
+    assert call(["connectors", "--json"]) == 0
 
     document = json.loads(capsys.readouterr().out)
     kinds = {kind["name"]: kind for kind in document["connectors"]}
@@ -61,7 +61,7 @@ def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_new_writes_a_package_and_tells_the_next_commands(capsys: pytest.CaptureFixture[str]) -> None:
     """They install it where syncd is, whatever `python` means in the shell."""
-    assert run(["connectors", "new", "team_wiki"]) == 0
+    assert call(["connectors", "new", "team_wiki"]) == 0
 
     out, err = capsys.readouterr()
     python = shlex.quote(sys.executable)
@@ -82,7 +82,7 @@ def test_commands_name_python_where_the_shell_finds_the_same(
     """In syncd's own environment the short form is right; a folder with a space is quoted."""
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
 
-    assert run(["connectors", "new", "team_wiki", "--directory", "my wiki"]) == 0
+    assert call(["connectors", "new", "team_wiki", "--directory", "my wiki"]) == 0
 
     assert capsys.readouterr().err.splitlines()[2:4] == [
         "  python -m pip install --editable 'my wiki' --group 'my wiki/pyproject.toml:test'",
@@ -92,7 +92,7 @@ def test_commands_name_python_where_the_shell_finds_the_same(
 
 def test_no_placeholder_is_left() -> None:
     """Whatever stands for the name or the version of syncd is filled in, in texts and in paths."""
-    assert run(["connectors", "new", "team_wiki"]) == 0
+    assert call(["connectors", "new", "team_wiki"]) == 0
 
     text = "".join(f"{path}\n{Path('syncd-team_wiki', path).read_text()}" for path in FILES)
     assert "NAME" not in text
@@ -121,7 +121,7 @@ def test_name_that_no_package_can_have_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     """It names a distribution, a module and a connector at once."""
-    assert run(["connectors", "new", name]) == 2
+    assert call(["connectors", "new", name]) == 2
 
     err = capsys.readouterr().err
     assert err.startswith(f"error: {name!r} cannot be a connector's name: ")
@@ -133,7 +133,7 @@ def test_name_of_an_installed_connector_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two packages that offer one name make both unusable."""
-    assert run(["connectors", "new", "git"]) == 2
+    assert call(["connectors", "new", "git"]) == 2
 
     assert capsys.readouterr().err == (
         "error: a connector 'git' is installed already; take another name (`syncd connectors` lists all)\n"
@@ -148,7 +148,7 @@ def test_folder_that_holds_something_is_left_alone(
     Path("mine").mkdir()
     Path("mine/notes.txt").write_text("mine")
 
-    assert run(["connectors", "new", "team_wiki", "--directory", "mine"]) == 2
+    assert call(["connectors", "new", "team_wiki", "--directory", "mine"]) == 2
 
     assert capsys.readouterr().err == (
         "error: mine is not empty, and nothing was written; --directory names another folder\n"
@@ -160,7 +160,7 @@ def test_empty_folder_is_filled() -> None:
     """A repository may have been made before, or its folder."""
     Path("mine").mkdir()
 
-    assert run(["connectors", "new", "team_wiki", "--directory", "mine"]) == 0
+    assert call(["connectors", "new", "team_wiki", "--directory", "mine"]) == 0
 
     assert written(Path("mine")) == FILES
 
@@ -172,7 +172,7 @@ def test_folder_that_cannot_be_made_is_named(
     """A file lies in the way, and stays."""
     Path("notes.txt").write_text("mine")
 
-    assert run(["connectors", "new", "team_wiki", "--directory", directory]) == 2
+    assert call(["connectors", "new", "team_wiki", "--directory", directory]) == 2
 
     assert capsys.readouterr().err == (
         f"error: {directory} cannot be written (not a directory); --directory names another folder\n"
@@ -182,6 +182,6 @@ def test_folder_that_cannot_be_made_is_named(
 
 def test_unknown_subcommand_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """A misspelt word must not pass for a listing."""
-    assert run(["connectors", "nwe"]) == 2
+    assert call(["connectors", "nwe"]) == 2
 
     assert "No such command 'nwe'" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from syncd.cli import run
+from syncd.cli import call
 
 OPTIONS = ["--root", "./docs", "--import-source-url", "https://docs.acme.com"]
 
@@ -47,9 +47,9 @@ def on_a_terminal(*arguments: str, answers: str) -> tuple[str, int]:
 def test_options_alone_write_a_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     """What it writes is right, readable by its owner alone, and the next two commands are told."""
     page_url = "https://docs.acme.com/{slug}"
-    assert run(["init", *OPTIONS, "--page-url", page_url, "--region", "eu", "--set", "include=5"]) == 2
+    assert call(["init", *OPTIONS, "--page-url", page_url, "--region", "eu", "--set", "include=5"]) == 2
     assert "include: must be a list" in capsys.readouterr().err
-    assert run(["init", *OPTIONS, "--page-url", page_url, "--region", "eu"]) == 0
+    assert call(["init", *OPTIONS, "--page-url", page_url, "--region", "eu"]) == 0
     out, err = capsys.readouterr()
     assert out == ""
     assert err == (
@@ -65,12 +65,12 @@ def test_options_alone_write_a_configuration(capsys: pytest.CaptureFixture[str])
     assert (source["name"], source["connector"], source["root"]) == ("docs", "filesystem", "./docs")
     assert (source["import_source"], source["page_url"]) == ({"url": "https://docs.acme.com"}, page_url)
     assert stat.S_IMODE(Path("syncd.yaml").stat().st_mode) == 0o600
-    assert run(["config", "validate"]) == 0
+    assert call(["config", "validate"]) == 0
 
 
 def test_without_a_terminal_the_missing_options_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 2, and nothing is written."""
-    assert run(["init"]) == 2
+    assert call(["init"]) == 2
     assert capsys.readouterr().err.endswith(
         "Error: nobody to ask: give --root and --import-source-url, or run it on a terminal\n"
     )
@@ -80,29 +80,29 @@ def test_without_a_terminal_the_missing_options_are_named(capsys: pytest.Capture
 def test_existing_file_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
     """Only --force overwrites."""
     Path("syncd.yaml").write_text("mine")
-    assert run(["init", *OPTIONS]) == 2
+    assert call(["init", *OPTIONS]) == 2
     assert capsys.readouterr().err == (
         "error: syncd.yaml exists already; --force overwrites it, --output names another file\n"
     )
     assert Path("syncd.yaml").read_text() == "mine"
-    assert run(["init", *OPTIONS, "--force"]) == 0
+    assert call(["init", *OPTIONS, "--force"]) == 0
     assert "connector" in Path("syncd.yaml").read_text()
 
 
 def test_wrong_answers_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
     """The text is read as a configuration before it becomes a file."""
-    assert run(["init", "--root", "x", "--import-source-url", "http://localhost"]) == 2
+    assert call(["init", "--root", "x", "--import-source-url", "http://localhost"]) == 2
     assert "Intercom takes only public domain names" in capsys.readouterr().err
-    assert run(["init", *OPTIONS, "--set", "nonsense"]) == 2
+    assert call(["init", *OPTIONS, "--set", "nonsense"]) == 2
     assert capsys.readouterr().err.endswith("Error: --set takes NAME=VALUE, not 'nonsense'\n")
-    assert run(["init", *OPTIONS, "--connector", "nots"]) == 2
+    assert call(["init", *OPTIONS, "--connector", "nots"]) == 2
     assert capsys.readouterr().err.startswith("error: no connector is called 'nots'")
     assert not Path("syncd.yaml").exists()
 
 
 def test_folder_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     """The system's reason is told."""
-    assert run(["init", *OPTIONS, "--output", "none/syncd.yaml"]) == 2
+    assert call(["init", *OPTIONS, "--output", "none/syncd.yaml"]) == 2
     assert capsys.readouterr().err == "error: none/syncd.yaml cannot be written (no such file or directory)\n"
 
 

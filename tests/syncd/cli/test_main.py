@@ -15,7 +15,8 @@ import click
 import pytest
 
 from syncd.cli import cli
-from tests.conftest import MAIN, Workplace
+from tests.conftest import Workplace
+from tests.program import MAIN
 
 PAGES = {f"page-{number:03}.md": f"# Page {number}\n\nText {number}.\n" for number in range(60)}
 
@@ -137,7 +138,7 @@ def test_help_loads_nothing_heavy() -> None:
         [
             sys.executable,
             "-c",
-            "import sys\nfrom syncd.cli import run\nrun(['--help'])\n"
+            "import sys\nfrom syncd.cli import call\ncall(['--help'])\n"
             f"print([name for name in {heavy} if name in sys.modules])",
         ],
         capture_output=True,
