@@ -279,14 +279,19 @@ def settle(
         head, _, _ = page.external_id.rpartition("#")
         if record is None and (page.external_id in listing.items or head in listing.items):
             adoptable[page.external_id] = page
-        elif record is not None and record.state == RecordState.QUARANTINED:
-            # It could never be sent from this state, and is there: whoever sent it, it is this item's page.
+        elif record is None:
+            foreign.append(page)
+        elif record.state in (RecordState.QUARANTINED, RecordState.SKIPPED):
+            # It was never sent from this state, and is there: whoever sent it, it is this item's page.
             entries.append(
                 Drifted(external_id=page.external_id, page_id=page.page_id, settled_before=settled_before)
             )
-            after[page.external_id] = record._replace(page_id=page.page_id, content_hash=None)
-        elif record is None or record.state == RecordState.SKIPPED:
-            foreign.append(page)
+            parked = record.state == RecordState.QUARANTINED
+            after[page.external_id] = record._replace(
+                state=RecordState.QUARANTINED if parked else RecordState.PENDING,
+                page_id=page.page_id,
+                content_hash=None,
+            )
     return Settlement(
         entries=tuple(entries),
         records=after,

@@ -61,18 +61,19 @@ def settle_names(listing: Listing, records: Mapping[str, Record]) -> Settled:
             for known in ids
             if not one.covers(known)
         ]
-    for external_id, reason in listing.clashes.items():
+    refused = {_fold(external_id): reason for external_id, reason in listing.clashes.items()}
+    for folded, ids in named.items():
+        if len(ids) > 1 and folded not in refused:
+            refused[folded] = clash(min(ids), [items[external_id].path for external_id in ids])
+    for folded, reason in refused.items():
+        for external_id in named.pop(folded, ()):
+            del items[external_id]
+            clashes[external_id] = reason
         # It may be a page under another name, and which of those that claim it nobody can tell.
-        unlisted += [Unlisted(known, reason) for known in lost.get(_fold(external_id), ())]
+        unlisted += [Unlisted(known, reason) for known in lost.get(folded, ())]
     for folded, ids in named.items():
         known = lost.get(folded, [])
-        if len(ids) > 1:
-            reason = clash(min(ids), [items[external_id].path for external_id in ids])
-            for external_id in ids:
-                del items[external_id]
-                clashes[external_id] = reason
-            unlisted += [Unlisted(external_id, reason) for external_id in known]
-        elif len(known) == 1 and ids[0] not in records:
+        if len(known) == 1 and ids[0] not in records:
             item = items.pop(ids[0])
             if listing.broken is not None or any(one.covers(known[0]) for one in hidden):
                 reason = f"it may be {known[0]!r} under another name, and that could not be looked for"

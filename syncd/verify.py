@@ -209,7 +209,7 @@ async def verify_source(source: Source, store: StateStore, keep: Lane) -> Verifi
         record = records.get(page.external_id)
         if record is None and page.external_id in tombstones:
             drifts.append(Drift(Kind.LATE, page.external_id, page.page_id))
-        elif record is None or record.state == RecordState.SKIPPED:
+        elif record is None:
             drifts.append(Drift(Kind.FOREIGN, page.external_id, page.page_id))
     return Verification(
         name=source.name,

@@ -24,7 +24,35 @@ def _long(world: World) -> None:
     world.write("h", "one-h", sections="pqrs")
 
 
+def _one_empty(world: World) -> None:
+    pages(world)
+    world.write("h", "empty", kind="empty")
+
+
+def _filled_after_a_backup(world: World) -> None:
+    world.back_up()
+    world.write("h", "one-h")
+
+
+def _restored(world: World) -> None:
+    remove(world, "h")
+    world.replace_state(lost=False)
+
+
+def _withdrawn_and_restored(world: World) -> None:
+    world.write("h", "draft", kind="draft")
+    world.replace_state(lost=False)
+
+
 STORIES = {
+    "a page that was empty in the backup, and gone when it was restored": (
+        Scenario("backup", _one_empty, _filled_after_a_backup, _restored),
+        {},
+    ),
+    "a page that was empty in the backup, and a draft when it was restored": (
+        Scenario("backup", _one_empty, _filled_after_a_backup, _withdrawn_and_restored),
+        {},
+    ),
     "a draft that was refused as a page, after its parts were taken": (
         Scenario("parts", nothing, _long, lambda world: world.write("h", "draft", kind="draft")),
         {"w1.POST h#1": "422"},
@@ -65,4 +93,4 @@ def test_story_ends_well(story: str, given: Mapping[str, str]) -> None:
     life, _ = rehearse(scenario, given={**given, **fates})
 
     assert life.broken == []
-    assert next(iter(fates)) in life.steps
+    assert set(list(fates)[:1]) <= life.steps.keys()

@@ -63,6 +63,16 @@ def test_lookalikes_need_to_be_equal_in_all_else() -> None:
     assert len(settle_names(listing("a/README.md", "b/README.md"), {}).listing.items) == 2
 
 
+def test_twin_of_a_name_that_is_listed_twice_is_refused() -> None:
+    """Of three items under one name nobody can tell which one Fin should believe."""
+    twice = make_listing([item("readme.md"), Item("readme.md", "v2", "other.md"), item("README.md")])
+
+    settled = settle_names(twice, live("README.md"))
+
+    assert settled.listing.items == {}
+    assert set(settled.listing.clashes) == {"README.md", "readme.md"}
+
+
 def test_page_of_refused_twins_is_not_missing() -> None:
     """One of the two is it under another name: nobody can tell which, so it stays as it is."""
     settled = settle_names(listing("readme.md", "Readme.md"), live("README.md"))

@@ -52,22 +52,24 @@ def many(seeds: range, workers: int) -> int:
     """Live many lives; tell the broken ones, shortened, and a line for all."""
     began_s = time.perf_counter()
     marks: Counter[str] = Counter()
-    broken = 0
+    broken: list[int] = []
     for number, found in enumerate(lives(seeds, workers=workers), start=1):
         marks.update(found.marks)
         if number % TELL == 0:
-            _say(f"{number * CHUNK} of {len(seeds)} seeds, {broken} violations so far")
+            _say(f"{number * CHUNK} of {len(seeds)} seeds, {len(broken)} violations so far")
         for life in found.broken:
-            broken += 1
+            broken.append(life.seed)
             _say(told(life))
     took_s = time.perf_counter() - began_s
     for mark, times in sorted(marks.items()):
         _say(f"  {times:>9}  {mark}")
     processes = f"{workers} process{'es' if workers > 1 else ''}"
     _say(
-        f"{len(seeds)} seeds, {broken} violations, {took_s:.0f} s, "
+        f"{len(seeds)} seeds, {len(broken)} violations, {took_s:.0f} s, "
         f"{len(seeds) / took_s:.0f} seeds/s, {processes}"
     )
+    if broken:
+        _say(f"violations: seeds {', '.join(map(str, broken))}")
     return 1 if broken else 0
 
 
