@@ -9,7 +9,15 @@ from dataclasses import replace
 
 from syncd.change import Change, Failure, Part, Same, Tally, Upsert, note_leaving
 from syncd.commits import Journal
-from syncd.errors import EmptyPage, ItemError, PageError, PageUncertain, PageWithheld, TooManyFailures
+from syncd.errors import (
+    EmptyPage,
+    ItemError,
+    PageDeadly,
+    PageError,
+    PageUncertain,
+    PageWithheld,
+    TooManyFailures,
+)
 from syncd.guards import Candidate, ErrorBudget
 from syncd.journal import (
     Deleted,
@@ -377,6 +385,7 @@ class Applier:
             # An item that could not be read may be readable next time without looking any different; and
             # a page that was found although its document withholds it is judged by the next run.
             retry=isinstance(error, ItemError | PageWithheld),
+            retry_at=error.until if isinstance(error, PageDeadly) else None,
             url=url,
             aliases=aliases,
             page_id=task.page_id if task.record is None else None,

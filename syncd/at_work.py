@@ -2,7 +2,8 @@
 
 A run that ends in any other way than by being killed takes its marks away. If one finds the marks of a dead
 one, it comes to those pages last, and to one at a time: the page at which the process dies again is parked
-by the run after that.
+by the run after that. Since it may have been somebody else who killed the process, the page gets one more
+try, alone, once it has rested.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from collections.abc import Mapping, Sequence
 from syncd.plan import Task
 from syncd.protocols import Lane, StateStore
 
+REST_S = 24 * 3600.0
+"""Seconds for which a page at which the process died twice is left alone: a service dies of it once a day at
+most."""
+
 
 class AtWork:
     """The marks of one run of one source."""
@@ -19,7 +24,8 @@ class AtWork:
     def __init__(
         self, store: StateStore, keep: Lane, source: str, *, found: Mapping[str, bool], writes: bool
     ) -> None:
-        """`found`: external_id → whether it was the only one at hand, of each mark of a dead run.
+        """`found`: external_id → whether it was the only one at hand, of each mark of a dead run, and of each
+        page that has rested.
 
         Without `writes` nothing is marked, and the order is the same.
         """

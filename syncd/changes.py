@@ -12,14 +12,15 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from syncd.at_work import REST_S
 from syncd.change import Change, Failure, Part, Parts, Same, Upsert
 from syncd.digest import content_hash, remote_digest, source_hash, text_chars
 from syncd.drift import shows
-from syncd.errors import PageError, RenderError
+from syncd.errors import PageDeadly, PageError, RenderError
 from syncd.library import remembered
 from syncd.linking import Published
 from syncd.model import Action, Document, Draft, Item, Page, Record, RecordState, RemotePage
-from syncd.plan import Task
+from syncd.plan import Task, moment
 from syncd.render.links import LinkIndex, finish, with_fragment
 from syncd.survey import Run, Source, Survey
 
@@ -67,9 +68,12 @@ async def _suspect(source: Source, run: Run, survey: Survey, task: Task) -> Chan
     """A page that was at hand when the process was killed: nothing else is, this time."""
     external_id = task.item.external_id
     if survey.at_work.is_deadly(external_id):
-        error = RenderError(
-            f"{task.item.path}: syncd was killed twice while it worked on this page (out of memory?), so it "
-            "is left alone until it changes; to try once more: syncd sync --full"
+        until = run.clock.now() + REST_S
+        error = PageDeadly(
+            f"{task.item.path}: syncd was killed twice while it worked on this page (out of memory, or by "
+            f"somebody?), so it is left alone until it changes, or until {moment(until)}; to try it before: "
+            "syncd sync --full",
+            until=until,
         )
         return Failure(task=task, error=error, url=survey.published.urls.get(external_id))
     await survey.at_work.begin_alone(external_id)

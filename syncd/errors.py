@@ -43,6 +43,14 @@ class RenderError(PageError):
     """A document could not be turned into a page without losing or breaking something."""
 
 
+class PageDeadly(RenderError):
+    """The process died at it twice: it is left alone until `until`, in Unix seconds."""
+
+    def __init__(self, message: str, *, until: float) -> None:
+        super().__init__(message)
+        self.until = until
+
+
 class EmptyPage(RenderError):
     """There is no text to publish. Left out if it never was published; else what Intercom has stays."""
 

@@ -120,6 +120,7 @@ class Failed:
 
     Attributes:
         retry: True if the next run should try again whatever the version says (a passing fault).
+        retry_at: Unix seconds from which on a run should; None: none before something changes.
         url, aliases: where readers find it all the same; None keeps what is known.
         links: what it includes, which may be what is wrong with it; None keeps what is known.
         page_id: of a page that was found in Intercom; None keeps what is known.
@@ -130,6 +131,7 @@ class Failed:
     rules: str
     error: str
     retry: bool = False
+    retry_at: float | None = None
     url: str | None = None
     aliases: tuple[str, ...] | None = None
     links: tuple[tuple[str, str | None], ...] | None = None

@@ -263,6 +263,7 @@ class Record(NamedTuple):
             absent and came back. Until it is compared, it is in doubt what Intercom shows.
         part_of: external_id of the long page whose further part it is; None for every other page. No
             listing names a part: it stands and falls with its page.
+        retry_at: Unix seconds from which on it is looked at again if it is parked; None: once it changes.
     """
 
     external_id: str
@@ -275,6 +276,7 @@ class Record(NamedTuple):
     absent_since: float | None = None
     ambiguous_at: float | None = None
     part_of: str | None = None
+    retry_at: float | None = None
 
     @property
     def may_be_published(self) -> bool:

@@ -33,7 +33,7 @@ class Listing:
 
 class Task(NamedTuple):
     """One item that has to be read and rendered, and why: new, changed, pending, rules, links, included,
-    drift, full.
+    drift, full, retry.
 
     Attributes:
         remote: the page that Intercom was found to have for an item without a record.
@@ -180,7 +180,7 @@ def make_plan(
         same = record.version == item.version and record.rules == rules and not full
         if same and record.state == live:
             unchanged += 1
-        elif same and record.state == quarantined:
+        elif same and record.state == quarantined and (record.retry_at is None or now < record.retry_at):
             parked.append(external_id)
         elif same and record.state == RecordState.SKIPPED:
             skipped += 1
@@ -220,7 +220,7 @@ def make_plan(
         elif seen_missing >= confirm and now - since >= min_absence_s:
             evidence = f"missing from {seen_missing} complete listings over {now - since:.0f} s"
             if seen_missing > 1:
-                evidence += f", the first {_moment(since)}, the last {_moment(now)}"
+                evidence += f", the first {moment(since)}, the last {moment(now)}"
             gone.append(candidate._replace(evidence=evidence))
     if parts:
         planned = {task.item.external_id for task in tasks}.union(parked)
@@ -271,7 +271,8 @@ def banned(records: Mapping[str, Record], taken_down: Mapping[str, Order]) -> tu
     )
 
 
-def _moment(at: float) -> str:
+def moment(at: float) -> str:
+    """Say when, for people to read."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
@@ -364,7 +365,9 @@ def _reason(record: Record, item: Item, rules: str, full: bool) -> str:
         return "changed"
     if record.rules != rules:
         return "rules"
-    return "full" if full else "changed"
+    if full:
+        return "full"
+    return "retry" if record.retry_at is not None else "changed"
 
 
 def clash(external_id: str, paths: Sequence[str]) -> str:

@@ -319,7 +319,9 @@ async def look(
     published = Published()
     touched: Mapping[str, str] = {}
     rules = source.rules
-    at_work = AtWork(run.store, run.keep, source.name, found=before.marks, writes=not foretells)
+    rested = {task.item.external_id: False for task in plan.tasks if task.reason == "retry"}
+    found = {**rested, **before.marks}
+    at_work = AtWork(run.store, run.keep, source.name, found=found, writes=not foretells)
     if plan.tasks or verdict.deletes:
         rules = await run.crawl(told_by, snapshot, source.rules)
         source = replace(source, rules=rules)

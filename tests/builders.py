@@ -23,6 +23,7 @@ def record(
     absent_since: float | None = None,
     ambiguous_at: float | None = None,
     part_of: str | None = None,
+    retry_at: float | None = None,
 ) -> Record:
     return Record(
         external_id,
@@ -35,6 +36,7 @@ def record(
         absent_since,
         ambiguous_at,
         part_of,
+        retry_at,
     )
 
 

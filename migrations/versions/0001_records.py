@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("absent_since", sa.Double),
         sa.Column("ambiguous_at", sa.Double),
         sa.Column("part_of", sa.Text),
+        sa.Column("retry_at", sa.Double),
         sa.Column("remote_digest", sa.Text),
         sa.Column("source_hash", sa.Text),
         sa.Column("intent_hash", sa.Text),

@@ -94,6 +94,7 @@ class PageSummary:
     attempted_at: float | None
     error: str | None
     retry: bool
+    retry_at: float | None
     created: float
     updated: float
 

@@ -47,6 +47,7 @@ class Row(NamedTuple):
         in_flight: a request was intended and nothing was heard of its end.
         error: why it is parked or left out, or how the last request went wrong.
         retry: the next run should try again whatever the version says.
+        retry_at: a run should, from this moment on in Unix seconds.
     """
 
     external_id: str
@@ -59,6 +60,7 @@ class Row(NamedTuple):
     absent_since: float | None = None
     ambiguous_at: float | None = None
     part_of: str | None = None
+    retry_at: float | None = None
     remote_digest: str | None = None
     source_hash: str | None = None
     intent_hash: str | None = None
@@ -227,6 +229,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 in_flight=False,
                 error=None,
                 retry=False,
+                retry_at=None,
             )
         case Failed():
             return _present(row, entry.external_id, at)._replace(
@@ -237,6 +240,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 in_flight=False,
                 error=storable(entry.error),
                 retry=entry.retry,
+                retry_at=entry.retry_at,
                 url=_url(row, entry),
                 page_id=entry.page_id or _present(row, entry.external_id, at).page_id,
             )
@@ -248,6 +252,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 in_flight=False,
                 error=storable(entry.reason),
                 retry=False,
+                retry_at=None,
                 url=_url(row, entry),
             )
         case Uncertain():
@@ -277,6 +282,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 rules=entry.rules,
                 error=None,
                 retry=False,
+                retry_at=None,
             )
         case Surplus():
             return row._replace(state=RecordState.SURPLUS.value)
@@ -314,6 +320,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 in_flight=False,
                 error=None,
                 retry=False,
+                retry_at=None,
             )
     return row
 

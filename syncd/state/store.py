@@ -184,9 +184,10 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
                         since,
                         lost,
                         head,
+                        again,
                     ),
                 )
-                for external_id, version, state, sent, page, rules, count, since, lost, head in cursor
+                for external_id, version, state, sent, page, rules, count, since, lost, head, again in cursor
             }
 
         return self._ask(work)

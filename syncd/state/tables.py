@@ -42,6 +42,7 @@ records = Table(
     Column("absent_since", Double),
     Column("ambiguous_at", Double),
     Column("part_of", Text),
+    Column("retry_at", Double),
     Column("remote_digest", Text),
     Column("source_hash", Text),
     Column("intent_hash", Text),

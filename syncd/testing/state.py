@@ -370,9 +370,13 @@ def unchanged(
     )
 
 
-def failed(external_id: str, *, error: str = "unreadable", retry: bool = False) -> Failed:
+def failed(
+    external_id: str, *, error: str = "unreadable", retry: bool = False, retry_at: float | None = None
+) -> Failed:
     """A page that is parked."""
-    return Failed(external_id=external_id, version="v2", rules="r2", error=error, retry=retry)
+    return Failed(
+        external_id=external_id, version="v2", rules="r2", error=error, retry=retry, retry_at=retry_at
+    )
 
 
 def intent(external_id: str, content_hash: str = "h1") -> Intent:
@@ -552,6 +556,19 @@ class StateStoreContract:
         self.post(store, sent("a"), failed("a", retry=True))
 
         assert self.record(store).version == ""
+
+    def test_moment_of_the_next_try_is_kept_until_the_page_is_no_longer_parked(
+        self, store: StateStore
+    ) -> None:
+        """A plan reads it; what is sent, or parked for another reason, has none."""
+        self.post(store, failed("a", retry_at=99.5))
+        assert self.record(store).retry_at == 99.5
+
+        self.post(store, failed("a"))
+        assert self.record(store).retry_at is None
+
+        self.post(store, failed("a", retry_at=99.5), sent("a"))
+        assert self.record(store).retry_at is None
 
     def test_row_that_never_was_published_can_be_forgotten(self, store: StateStore) -> None:
         """Once its item is gone nothing reminds of it."""

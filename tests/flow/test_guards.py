@@ -14,6 +14,7 @@ import pytest
 
 from syncd.digest import content_hash
 from syncd.model import Page
+from syncd.sandbox import Request
 from tests.conftest import Workplace, without_privileges
 from tests.connectors.confluence_export import builders
 from tests.connectors.git.origins import Origin
@@ -325,6 +326,40 @@ def test_p14_page_at_which_syncd_dies_twice_is_parked(workplace: Workplace) -> N
 
     workplace.write({"slow.md": "# Slow\n\nNo more.\n"})
     assert workplace.sync()["created"] == 1
+
+
+def test_p14_page_that_somebody_else_was_killed_at_gets_another_try(workplace: Workplace) -> None:
+    """After a day, and alone: should the process die of it all the same, it is parked at once."""
+    workplace.write(some(3))
+    workplace.sync()
+    workplace.write({"page-000.md": "# Zero\n\nEdited.\n", "page-001.md": "# One\n\nEdited.\n"})
+    mark = "INSERT INTO marks VALUES ('handbook', 'page-001.md', true)"
+
+    def change(statement: str) -> None:
+        with closing(sqlite3.connect(workplace.state)) as state:
+            state.execute(statement)
+            state.commit()
+
+    change(mark)
+    assert workplace.sync()["failed"] == 1
+    assert workplace.sync()["failed"] == 1
+    told = workplace.run("explain", "page-001.md").out
+    assert "left alone until it changes, or until 20" in told
+    assert workplace.writes()[-1] == ("POST", "page-000.md")
+
+    change("UPDATE records SET retry_at = 1 WHERE retry_at > 1")
+    marked: list[tuple[str, bool]] = []
+
+    def look(_: int, when: str, request: Request) -> None:
+        with closing(sqlite3.connect(workplace.state)) as state:
+            marked.extend(state.execute("SELECT external_id, alone FROM marks"))
+
+    unhook = workplace.running.sandbox.on_request(look)
+    assert workplace.sync()["result"] == "ok"
+    unhook()
+    assert set(marked) == {("page-001.md", True)}
+    assert workplace.writes() == [("POST", "page-001.md")]
+    assert workplace.sync()["requests"] == 0
 
 
 def test_f20_page_that_is_nested_too_deep_is_parked(workplace: Workplace) -> None:

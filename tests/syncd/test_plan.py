@@ -68,6 +68,15 @@ def test_parked_page_is_not_tried_again_until_something_changes() -> None:
     assert (plan.tasks, plan.parked) == ((), ("a.md",))
 
 
+def test_p14_parked_page_that_has_rested_is_tried_again() -> None:
+    """From the moment on that was noted when it was parked, and not before."""
+    listing = make_listing([item("a.md")])
+    row = record("a.md", state=RecordState.QUARANTINED, retry_at=50.0)
+
+    assert plan_of(listing, row, now=49.0).parked == ("a.md",)
+    assert reasons(plan_of(listing, row, now=50.0)) == {"a.md": "retry"}
+
+
 def test_page_left_out_before_stays_left_out() -> None:
     """An empty page is no failure, and not looked at again."""
     plan = plan_of(make_listing([item("a.md")]), record("a.md", state=RecordState.SKIPPED, page_id=None))
