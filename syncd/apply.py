@@ -292,7 +292,7 @@ class Applier:
                 aliases=one.aliases,
                 warnings=one.warnings,
                 action=one.action,
-                reason=change.task.reason,
+                reason=change.task.why,
                 hash_before=one.record.content_hash if one.record is not None else None,
                 text_chars=one.text_chars,
                 settled_before=settled_before,

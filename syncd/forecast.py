@@ -98,7 +98,7 @@ def _operations(change: Change) -> Iterator[Operation]:
     for one in sent:
         if one.action is not Action.ADOPT:
             name = one.page.external_id
-            yield Operation(action=one.action.value, external_id=name, reason=change.task.reason)
+            yield Operation(action=one.action.value, external_id=name, reason=change.task.why)
 
 
 def _put_aside(run: Run, attempt: Attempt, rewrite: Rewrite) -> Iterator[Operation]:
@@ -112,4 +112,4 @@ def _put_aside(run: Run, attempt: Attempt, rewrite: Rewrite) -> Iterator[Operati
         attempt.tally.foresee(failure)
     for task, action in rewrite.tasks:
         attempt.tally.sent(action)
-        yield Operation(action=action.value, external_id=task.item.external_id, reason=task.reason)
+        yield Operation(action=action.value, external_id=task.item.external_id, reason=task.why)

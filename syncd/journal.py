@@ -265,7 +265,7 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """Something was seen and not done: an item left out on purpose, a delete that waits for a person."""
+    """Something was seen and not done: a page that has another name now."""
 
     external_id: str
     action: Action

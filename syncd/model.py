@@ -321,6 +321,7 @@ class Action(StrEnum):
     TAKEDOWN = "takedown"
     RESTORE = "restore"
     RETRY = "retry"
+    RENAME = "rename"
 
 
 class Result(StrEnum):
@@ -352,6 +353,7 @@ class Report:
     failed: int = 0
     skipped: int = 0
     missing: int = 0
+    renamed: int = 0
     drifted: int = 0
     requests: int = 0
     seconds: float = 0.0

@@ -89,6 +89,7 @@ def sum_up(attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
         held=held,
         failed=failed,
         skipped=_skipped(listing, plan, tally),
+        renamed=sum(1 for _ in plan.renames),
         missing=max(0, len(plan.missing) - tally.deleted - _count(holds, Question.DELETES)),
         drifted=len(attempt.drifted),
         requests=requests,
@@ -211,6 +212,10 @@ def _notices(listing: Listing, plan: Plan, tally: Tally) -> list[str]:
             where = unlisted.scope or "the source"
             notices.append(f"cannot read {where}: {unlisted.reason}; its pages are kept as they are")
     notices += _left_out(listing, plan, tally)
+    if renames := list(plan.renames):
+        named = ", ".join(f"{old!r} is now {new!r}" for old, new in renames[:3])
+        more = ", …" if len(renames) > 3 else ""
+        notices.append(f"{len(renames)} page(s) were renamed: {named}{more}")
     if tally.warned:
         notices.append(f"{tally.warned} page(s) came with warnings: syncd pages --skipped")
     if tally.unlinked:

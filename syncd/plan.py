@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -37,12 +38,19 @@ class Task(NamedTuple):
 
     Attributes:
         remote: the page that Intercom was found to have for an item without a record.
+        renamed_from: external_id of the row that is missing since the new item is there, of the same version.
     """
 
     item: Item
     reason: str
     record: Record | None
     remote: RemotePage | None = None
+    renamed_from: str | None = None
+
+    @property
+    def why(self) -> str:
+        """The reason as people read it."""
+        return self.reason if self.renamed_from is None else f"renamed from {self.renamed_from}"
 
     @property
     def page_id(self) -> str | None:
@@ -85,6 +93,13 @@ class Plan:
     parts: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
     surplus: tuple[Candidate, ...] = ()
     claimed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def renames(self) -> Iterator[tuple[str, str]]:
+        """(old, new) external_id of each page that got another name."""
+        return (
+            (task.renamed_from, task.item.external_id) for task in self.tasks if task.renamed_from is not None
+        )
 
 
 def make_listing(entries: Iterable[Item | Unlisted], *, broken: str | None = None) -> Listing:
@@ -227,6 +242,8 @@ def make_plan(
         unfinished = [head for head in parts if head not in planned and any(map(is_open, parts[head]))]
         tasks += [_reopened(listing.items[head], records[head], parts[head], drifted) for head in unfinished]
         unchanged -= len(unfinished)
+    if missing:
+        tasks = _renamed(tasks, [records[candidate.external_id] for candidate in missing])
     # A page goes before its parts: should the run end in between, none of them is gone while it stays.
     missing.sort(key=lambda candidate: candidate.external_id)
     gone.sort(key=lambda candidate: candidate.external_id)
@@ -245,6 +262,24 @@ def make_plan(
         surplus=tuple(surplus(part) for rows in parts.values() for part in rows if _is_surplus(part)),
         claimed=claimed,
     )
+
+
+def _renamed(tasks: Sequence[Task], missing: Sequence[Record]) -> list[Task]:
+    """Say of new items which row they were, where one item and one row of this listing have one version.
+
+    A rename keeps the version: Git's blob id, the inode and times of a file. It changes nothing of what is
+    done, since whoever has the old name must not find nothing.
+    """
+    new = Counter(task.item.version for task in tasks if task.record is None)
+    gone: dict[str, list[Record]] = {}
+    for record in missing:
+        if not record.absences and record.part_of is None and new[record.version] == 1:
+            gone.setdefault(record.version, []).append(record)
+    certain = {version: rows[0].external_id for version, rows in gone.items() if len(rows) == 1}
+    return [
+        task if task.record is not None else task._replace(renamed_from=certain.get(task.item.version))
+        for task in tasks
+    ]
 
 
 def banned(records: Mapping[str, Record], taken_down: Mapping[str, Order]) -> tuple[Candidate, ...]:

@@ -21,8 +21,8 @@ from syncd.commits import Journal
 from syncd.connector import Snapshot
 from syncd.digest import set_digest
 from syncd.errors import LeaseLost, SourceError
-from syncd.journal import Absent, Entry, Forgotten, Returned, Touched
-from syncd.model import Unlisted
+from syncd.journal import Absent, Entry, Forgotten, Noted, Returned, Touched
+from syncd.model import Action, Unlisted
 from syncd.outcome import Outcome, lasting, sum_up
 from syncd.plan import banned, returned
 from syncd.protocols import Target
@@ -198,6 +198,9 @@ def _noticed(seen: Survey) -> list[Entry]:
     entries: list[Entry] = [Touched(external_id=key, version=new) for key, new in seen.touched.items()]
     entries.extend(Absent(external_id=candidate.external_id) for candidate in plan.missing)
     entries.extend(Forgotten(external_id=external_id) for external_id in plan.forgotten)
+    entries.extend(
+        Noted(external_id=old, action=Action.RENAME, reason=f"renamed to {new}") for old, new in plan.renames
+    )
     return entries
 
 

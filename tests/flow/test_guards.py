@@ -453,16 +453,27 @@ def test_explain_tells_why_fin_does_or_does_not_know_a_page(workplace: Workplace
 
 
 def test_f27_renamed_page_is_created_before_the_old_one_goes(workplace: Workplace) -> None:
-    """So a rename never leaves a gap."""
+    """So a rename never leaves a gap; it is told as what it is, once."""
     workplace.write(some(5))
     workplace.sync()
     workplace.writes()
     (workplace.docs / "page-001.md").rename(workplace.docs / "renamed.md")
 
-    workplace.sync()
-    workplace.sync()
+    (create,) = workplace.plan()["operations"]
+    assert create["reason"] == "renamed from page-001.md"
+    first, second = workplace.sync(), workplace.sync()
 
     assert workplace.writes() == [("POST", "renamed.md"), ("DELETE", "page-001.md")]
+    assert (first["renamed"], second["renamed"]) == (1, 0)
+    assert "1 page(s) were renamed: 'page-001.md' is now 'renamed.md'" in first["notices"]
+    assert "rename: renamed to renamed.md" in workplace.run("explain", "page-001.md").out
+    assert "create: renamed from page-001.md" in workplace.run("explain", "renamed.md").out
+    number = workplace.run("runs", "--json").document["runs"][1]["number"]
+    told = workplace.run("runs", str(number), "--json").document["outcomes"]
+    assert [(line["action"], line["external_id"]) for line in told] == [
+        ("rename", "page-001.md"),
+        ("create", "renamed.md"),
+    ]
 
 
 def test_f28_swapped_pages_are_two_updates(workplace: Workplace) -> None:

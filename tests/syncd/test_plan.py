@@ -106,6 +106,42 @@ def test_first_absence_is_missing_and_not_gone() -> None:
     assert ([c.external_id for c in plan.missing], plan.gone) == (["a.md"], ())
 
 
+def renames(listing: Listing, *rows: Record) -> list[tuple[str, str]]:
+    return list(plan_of(listing, *rows).renames)
+
+
+def test_f27_new_item_of_the_version_of_a_missing_row_is_a_rename() -> None:
+    """It is a new page all the same, and the old one is missing."""
+    listing = make_listing([item("new.md", version="v"), item("b.md")])
+    old = record("old.md", version="v")
+
+    plan = plan_of(listing, old, record("b.md"))
+
+    assert list(plan.renames) == [("old.md", "new.md")]
+    assert [(task.reason, task.why) for task in plan.tasks] == [("new", "renamed from old.md")]
+    assert [candidate.external_id for candidate in plan.missing] == ["old.md"]
+
+
+def test_f27_rename_that_is_not_certain_is_none() -> None:
+    """Copies, other versions, a name that was missing before, and parts of pages prove nothing."""
+    new, twin = item("new.md", version="v"), item("twin.md", version="v")
+    old = record("old.md", version="v")
+    assert renames(make_listing([new, twin]), old) == []
+    assert renames(make_listing([new]), old, record("copy.md", version="v")) == []
+    assert renames(make_listing([new]), record("old.md", version="w")) == []
+    assert renames(make_listing([new]), record("old.md", version="v", absences=1)) == []
+    assert (
+        renames(
+            make_listing([new]),
+            record("old.md", version="w"),
+            record("old.md#a", version="v", part_of="old.md"),
+        )
+        == []
+    )
+    assert renames(make_listing([new], broken="lost"), old) == []
+    assert renames(make_listing([new, item("old.md")]), old) == []
+
+
 def test_second_absence_soon_after_is_not_gone() -> None:
     """Two listings within min_absence may both have met the same fault."""
     plan = plan_of(Listing(), record("a.md", absences=1, absent_since=101.0))
