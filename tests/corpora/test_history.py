@@ -11,7 +11,6 @@ from syncd.model import Page
 from tests.corpora.samples import GIT, Sample
 from tests.corpora.trip import Place, Remembering, settings_of
 
-STEPS = 50
 WALKED = ("redux-docs", "myst-docs")
 
 
@@ -20,14 +19,17 @@ def git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.parametrize("steps", [12, pytest.param(50, marks=pytest.mark.ring)])
 @pytest.mark.parametrize("sample", [one for one in GIT if one.name in WALKED], ids=lambda one: one.name)
-def test_each_commit_sends_exactly_what_came_out_differently(sample: Sample, tmp_path: Path) -> None:
+def test_each_commit_sends_exactly_what_came_out_differently(
+    sample: Sample, steps: int, tmp_path: Path
+) -> None:
     """Compared with a first sync of the same commit, which has no records to rely on."""
     if not sample.path.is_file():
         pytest.skip(f"no sample {sample.file} in ../shared/samples")
     origin = tmp_path / "origin.git"
     git("clone", "--quiet", "--bare", str(sample.path), str(origin))
-    commits = git("-C", str(origin), "rev-list", "--first-parent", f"--max-count={STEPS + 1}", "main").split()
+    commits = git("-C", str(origin), "rev-list", "--first-parent", f"--max-count={steps + 1}", "main").split()
     settings, renderer = settings_of(sample, origin), Remembering()
     walked = Place(tmp_path / "walked", settings, renderer=renderer)
     before: dict[str, Page] = {}
@@ -45,5 +47,5 @@ def test_each_commit_sends_exactly_what_came_out_differently(sample: Sample, tmp
         quiet += not differs
         before = after
 
-    assert number == STEPS
-    assert quiet < STEPS
+    assert number == steps
+    assert quiet < steps

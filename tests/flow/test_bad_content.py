@@ -26,23 +26,26 @@ GOOD = {f"good-{number}.md": f"# Good {number}\n\nText {number}.\n" for number i
 CPU_LIMIT_S = 10
 MEMORY_LIMIT_BYTES = 300 * 1024**2
 
-LIMITED = f"""
+LIMITED = """
 import json, resource, subprocess, sys
-resource.setrlimit(resource.RLIMIT_CPU, ({CPU_LIMIT_S}, {CPU_LIMIT_S}))
-code = subprocess.call([sys.executable, "-c", *sys.argv[1:]])
+limit_s = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
+code = subprocess.call([sys.executable, "-c", *sys.argv[2:]])
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps([code, used.ru_maxrss, used.ru_utime + used.ru_stime]), file=sys.stderr)
 """
-"""Runs code where it, and each of its children, is ended after ten seconds, and tells what they used.
+"""Runs code where it, and each of its children, is ended after so many seconds, and tells what they used.
 
 A process of its own does so, since one that is forked counts the memory of its parent as its own.
 """
 
 
-def limited(code: str, *arguments: str, **options: Any) -> tuple[Done, int, float]:
+def limited(
+    code: str, *arguments: str, limit_s: int = CPU_LIMIT_S, **options: Any
+) -> tuple[Done, int, float]:
     """Run code; return how it ended, the bytes of its largest process and the seconds of all of them."""
     ended = subprocess.run(
-        [sys.executable, "-c", LIMITED, code, *arguments],
+        [sys.executable, "-c", LIMITED, str(limit_s), code, *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -465,7 +468,7 @@ def test_root_that_nobody_means_is_refused(workplace: Workplace, home: str) -> N
 
 def test_limits_of_these_tests_hold() -> None:
     """A process that computes for too long is ended, and memory is counted."""
-    done, largest_bytes, _ = limited("x = b'x' * 350_000_000\nwhile True: pass")
+    done, largest_bytes, _ = limited("x = b'x' * 350_000_000\nwhile True: pass", limit_s=1)
 
     assert done.code < 0
     assert largest_bytes > MEMORY_LIMIT_BYTES

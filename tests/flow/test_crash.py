@@ -167,11 +167,13 @@ SYNC, REPAIR = ("sync",), ("verify", "--repair")
 @pytest.mark.parametrize(
     ("prepare", "command", "step"),
     [
-        (first, SYNC, 1),
-        (later, SYNC, 1),
+        (first, SYNC, 2),
+        (later, SYNC, 2),
         (parts, SYNC, 3),
         (adopting, SYNC, 6),
         (repairing, REPAIR, 6),
+        pytest.param(first, SYNC, 1, marks=pytest.mark.ring),
+        pytest.param(later, SYNC, 1, marks=pytest.mark.ring),
         pytest.param(parts, SYNC, 1, marks=pytest.mark.ring),
         pytest.param(adopting, SYNC, 1, marks=pytest.mark.ring),
         pytest.param(repairing, REPAIR, 1, marks=pytest.mark.ring),
