@@ -42,6 +42,7 @@ _COMMANDS = {
     "release": ("release", "Let a source that is on hold go on."),
     "takedown": ("takedown", "Delete one page now, and keep it out."),
     "restore": ("restore", "Let a page that was taken down be published again."),
+    "retry": ("retry", "Try pages in quarantine again, although nothing changed in them."),
     "import-sources": ("import_sources", "List Intercom's Content Import Sources."),
     "db": ("db", "Look after the state store."),
     "config": ("config", "Validate, show or describe the configuration."),

@@ -6,8 +6,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -15,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from syncd.config import address
 from syncd.config.load import load_text
+from syncd.config.tree import Unreadable, parse, plain
 from syncd.errors import ConfigError
 from syncd.registry import connector_names, connector_type
 
@@ -50,7 +52,9 @@ sources:
     "--connector", help="Kind of origin; `syncd connectors` lists the kinds.  [default: filesystem]"
 )
 @click.option("--root", help="Folder with the pages; short for --set root=FOLDER.")
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A setting of the connector.")
+@click.option(
+    "--set", "given", multiple=True, metavar="NAME=VALUE", help="A setting of the connector, as in YAML."
+)
 @click.option("--name", help="Name of the source.  [default: from the import source's URL]")
 @click.option("--import-source-url", metavar="URL", help="Public address of the site, as Intercom shows it.")
 @click.option("--page-url", metavar="URL", help="Where readers find a page, with {path} or {slug} in it.")
@@ -102,7 +106,7 @@ def command(
         region=region,
         name=_quoted(name or _name_from(import_source_url)),
         connector=_quoted(connector),
-        settings="\n".join(f"    {key}: {_quoted(value)}" for key, value in settings.items()),
+        settings="\n".join(f"    {line}" for line in _written(connector, settings)),
         import_source_url=_quoted(import_source_url),
         page_url=f"    page_url: {_quoted(page_url)}"
         if page_url
@@ -158,6 +162,32 @@ def _required_settings(connector: str) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items() if field.is_required()}
 
 
+def _written(connector: str, settings: Mapping[str, str]) -> list[str]:
+    """The settings as lines of the configuration.
+
+    What is a text stays one whatever it looks like: a folder may be called "5", and a branch "on".
+    """
+    schema = connector_type(connector).settings.model_json_schema()
+    known: Mapping[str, Any] = schema["properties"]
+    return [
+        f"{key}: {_quoted(value if _is_text(known.get(key, {})) else _meant(value))}"
+        for key, value in settings.items()
+    ]
+
+
+def _is_text(wanted: Mapping[str, Any]) -> bool:
+    return any(one.get("type") == "string" for one in (wanted, *wanted.get("anyOf", ())))
+
+
+def _meant(value: str) -> object:
+    """What a value is in YAML: a number, a list, yes or no."""
+    try:
+        node = parse(value)
+    except Unreadable:
+        return value  # and the configuration says what it should have been
+    return value if node is None else plain(node)
+
+
 def _check_connector(name: str) -> str:
     if name not in connector_names():
         raise click.UsageError(f"there are: {', '.join(connector_names())}")
@@ -185,8 +215,8 @@ def _name_from(url: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", host.partition(".")[0]).strip("-") or "docs"
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _quoted(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:

@@ -243,6 +243,18 @@ def pages(
     return store.read(lambda connection: [PageSummary(**row._mapping) for row in connection.execute(query)])
 
 
+def in_quarantine(store: SqlStateStore, source: str) -> list[str]:
+    """Return the external ids of a source's pages in quarantine, by id; a part stands for its page."""
+    named = func.coalesce(records.c.part_of, records.c.external_id)
+    query = (
+        select(named)
+        .where(records.c.source == source, records.c.state == RecordState.QUARANTINED.value)
+        .distinct()
+        .order_by(named)
+    )
+    return store.read(lambda connection: list(connection.scalars(query)))
+
+
 def page(store: SqlStateStore, source: str, external_id: str) -> PageHistory | None:
     """Return a page, deleted or not, with its history; None for one never seen."""
     of_page = of_fields(records, PageSummary).where(

@@ -68,6 +68,32 @@ def test_options_alone_write_a_configuration(capsys: pytest.CaptureFixture[str])
     assert call(["config", "validate"]) == 0
 
 
+def test_settings_are_what_the_connector_wants() -> None:
+    """Numbers, lists and yes or no are read as in YAML; what is a text stays one, whatever it looks like."""
+    given = ["allow_local=true", "time_limit_s=60", 'include=["**/*.md", guide.txt]', "branch=on", "root=5"]
+    asked = [part for text in given for part in ("--set", text)]
+    url = ["--set", "url=/srv/handbook.git", "--import-source-url", "https://docs.acme.com"]
+    assert call(["init", "--connector", "git", *url, *asked]) == 0
+    [source] = yaml.safe_load(Path("syncd.yaml").read_text())["sources"]
+    assert (source["allow_local"], source["time_limit_s"]) == (True, 60)
+    assert source["include"] == ["**/*.md", "guide.txt"]
+    assert (source["branch"], source["root"], source["url"]) == ("on", "5", "/srv/handbook.git")
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [("allow_local=perhaps", "allow_local: must be"), ("include=**/*.md", "include: must be a list")],
+)
+def test_settings_that_do_not_fit_are_named(
+    given: str, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a configuration that somebody wrote by hand would be answered."""
+    url = ["--set", "url=https://git.acme.com/a.git", "--import-source-url", "https://docs.acme.com"]
+    assert call(["init", "--connector", "git", *url, "--set", given]) == 2
+    assert wrong in capsys.readouterr().err
+    assert not Path("syncd.yaml").exists()
+
+
 def test_without_a_terminal_the_missing_options_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 2, and nothing is written."""
     assert call(["init"]) == 2
