@@ -17,7 +17,7 @@ from syncd.library import Library, above_root, outdated
 from syncd.plan import Listing
 from syncd.rewrite import Rewrite
 from syncd.survey import Origin, Run, Source, Survey, judge_missing, look
-from syncd.verify import is_due
+from syncd.verify import Look, is_due
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,6 +114,25 @@ def _is_settled(source: Source, run: Run, attempt: Attempt) -> bool:
         and standing.rules == source.rules_key
         and standing.fingerprint == source.fingerprint
     )
+
+
+def heed(attempt: Attempt, look: Look) -> None:
+    """Take in what Intercom was found to show, and whether somebody else seems to write there.
+
+    One page of others, or one that was edited, is nothing unusual. Both at once, where there were fewer
+    pages of others at the look before, are what a second syncd with a state of its own looks like; that
+    stays so while pages go on to be changed.
+    """
+    attempt.settlement = settlement = look.settlement
+    if not look.whole:
+        return
+    known = attempt.before.standing
+    doubtful = {doubt.external_id for doubt in attempt.before.doubts}
+    changed = bool(attempt.drifted or settlement.resent - doubtful)
+    strangers = len(settlement.foreign)
+    more = known.verified_at is not None and strangers > known.strangers
+    contested = changed and strangers > 0 and (more or known.contested)
+    attempt.standing = replace(attempt.standing, strangers=strangers, contested=contested)
 
 
 async def survey(

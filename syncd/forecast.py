@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
 
-from syncd.attempt import Attempt, begin, fit, let_go, survey, watch
+from syncd.attempt import Attempt, begin, fit, heed, let_go, survey, watch
 from syncd.change import Change, Failure, Part, Upsert, note_leaving
 from syncd.changes import changes
 from syncd.connector import Snapshot
@@ -59,7 +59,7 @@ async def _foretell(
             back=returned(origin.listing, records),
             connect=shown,
         )
-        attempt.settlement = intercom.settlement
+        heed(attempt, intercom)
     except SourceError as error:
         attempt.settlement = Settlement(records=records)
         attempt.unasked = str(error)

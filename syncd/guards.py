@@ -144,6 +144,12 @@ def _reason_to_hold(
         return "identity", f"the source is not the one seen before, and lacks {count} of its pages"
     if standing.fingerprint is not None and standing.fingerprint != fingerprint:
         return "scope", f"the configuration changed, and {count} pages are out of scope"
+    if standing.contested:
+        return (
+            "writer",
+            f"another syncd, or another program, appears to write to the import source, and {count} page(s) "
+            "are missing here",
+        )
     over_budget = count > policy.hold_above_pages and count * 100 > rows * policy.hold_above_percent
     if over_budget:
         return (

@@ -313,6 +313,8 @@ class Standing:
         verified_at: Unix seconds when all pages were last compared with what Intercom shows, or were new;
             None while the state does not know what is there: nothing is deleted then.
         drifted: pages that were not as they had been sent then, and were left so.
+        strangers: pages in the import source then that were nobody's of this state.
+        contested: more of those had come, and pages of this state were changed: somebody else writes there.
         decisions: how often a person decided something; kept by the store, and told to a run, so that
             one that did not know of the newest decision is not taken for a run that left nothing open.
         unchanged, skipped, notices: of the last complete run, what a next one would say again if nothing
@@ -331,6 +333,8 @@ class Standing:
     completed_at: float | None = None
     verified_at: float | None = None
     drifted: int = 0
+    strangers: int = 0
+    contested: bool = False
     decisions: int = 0
     unchanged: int = 0
     skipped: int = 0
@@ -362,7 +366,8 @@ class Hold:
 
     Attributes:
         kind: "deletions" (the budget), "scope" (a setting changed), "identity" (another origin), "empty" (the
-            source lists nothing), "rewrite" (most pages change and shrink).
+            source lists nothing), "writer" (somebody else writes to the import source), "rewrite" (most pages
+            change and shrink).
         count: pages that would go.
         digest: SHA-256 over their sorted external ids: an approval is for this set or a part of it.
         since: Unix seconds when it was first held.

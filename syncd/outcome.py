@@ -167,8 +167,11 @@ def _drift_notices(attempt: Attempt) -> list[str]:
         named = ", ".join(repr(external_id) for external_id in strange[:3])
         more = ", …" if len(strange) > 3 else ""
         notices.append(f"{len(strange)} remote page(s) not in the source, left alone: {named}{more}")
-    if settlement.foreign and (settlement.left or settlement.resent):
-        notices.append("another syncd, or another program, appears to write to the import source")
+    if attempt.standing.contested:
+        notices.append(
+            "another syncd, or another program, appears to write to the import source: deletions wait for a "
+            f"person, and syncd verify {name} names what is not as it was sent"
+        )
     return notices
 
 

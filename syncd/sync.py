@@ -15,7 +15,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from syncd.apply import Applier
-from syncd.attempt import Attempt, begin, fit, let_go, survey, watch
+from syncd.attempt import Attempt, begin, fit, heed, let_go, survey, watch
 from syncd.changes import changes
 from syncd.commits import Journal
 from syncd.connector import Snapshot
@@ -91,7 +91,7 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
         back=back,
         connect=shown,
     )
-    attempt.settlement = intercom.settlement
+    heed(attempt, intercom)
     if attempt.settlement.entries:
         await journal.write(*attempt.settlement.entries)
     seen = await survey(source, run, origin, attempt)

@@ -165,6 +165,8 @@ def upgrade() -> None:
         sa.Column("completed_at", sa.Double),
         sa.Column("verified_at", sa.Double),
         sa.Column("drifted", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("strangers", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("contested", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("decisions", sa.Integer, nullable=False, server_default="0"),
         sa.Column("unchanged", sa.Integer, nullable=False, server_default="0"),
         sa.Column("skipped", sa.Integer, nullable=False, server_default="0"),

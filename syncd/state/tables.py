@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -198,6 +199,8 @@ sources = Table(
     Column("completed_at", Double),
     Column("verified_at", Double),
     Column("drifted", Integer, nullable=False, server_default="0"),
+    Column("strangers", Integer, nullable=False, server_default="0"),
+    Column("contested", Boolean, nullable=False, server_default=false()),
     Column("decisions", Integer, nullable=False, server_default="0"),
     Column("unchanged", Integer, nullable=False, server_default="0"),
     Column("skipped", Integer, nullable=False, server_default="0"),

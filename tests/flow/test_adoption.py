@@ -8,7 +8,7 @@ import pytest
 
 from syncd.sandbox import Writing
 from syncd.sandbox.switches import switched
-from tests.conftest import URL, Workplace
+from tests.conftest import Workplace
 
 
 def some(count: int) -> dict[str, str]:
@@ -226,18 +226,42 @@ def test_state_of_today_is_trusted(workplace: Workplace) -> None:
     assert workplace.exchanges() == []
 
 
-def test_pages_of_another_writer_are_told_and_never_touched(workplace: Workplace) -> None:
-    """F55: unknown ids and changed pages at once look like a second syncd on the same import source."""
-    workplace.write(some(3))
+def test_f55_deletions_wait_while_another_writer_is_at_work(workplace: Workplace) -> None:
+    """Pages of others that come while ours are changed look like a second syncd: its pages stay, ours too."""
+    workplace.write(some(30))
     workplace.sync()
     put(workplace, "theirs.md")
     put(workplace, "page-0001.md")
+    workplace.remove("page-0002.md")
 
-    done = workplace.sync("--full")
+    first = workplace.sync("--full")
 
-    assert done["updated"] == 1
-    assert "another syncd, or another program, appears to write to the import source" in done["notices"]
+    assert first["updated"] == 1
+    assert any("appears to write to the import source: deletions wait" in line for line in first["notices"])
+    for done in (first, workplace.sync()):
+        assert (done["held"], done["holds"][0]["kind"]) == (1, "writer")
     assert workplace.pages()["theirs.md"].title == "Foreign"
-    assert {page.source_id for page in workplace.pages().values()} == {
-        source.id for source in workplace.running.workspace.sources if source.url == URL
-    }
+    assert "page-0002.md" in workplace.pages()
+
+    assert workplace.run("approve", "handbook", "--deletes", "1").code == 0
+    assert workplace.sync()["deleted"] == 1
+    workplace.remove("page-0003.md")
+    assert workplace.sync()["held"] == 1
+    # The next look that finds ours as they were sent ends it.
+    assert workplace.sync("--full")["deleted"] == 1
+    assert workplace.pages()["theirs.md"].title == "Foreign"
+
+
+def test_f55_pages_of_others_or_an_edit_alone_hold_nothing(workplace: Workplace) -> None:
+    """People edit a page, and an old state leaves pages behind: neither is another writer."""
+    workplace.write(some(30))
+    workplace.sync()
+    put(workplace, "theirs.md")
+    workplace.remove("page-0002.md")
+    workplace.sync("--full")
+    assert workplace.sync()["deleted"] == 1
+
+    put(workplace, "page-0001.md")
+    workplace.remove("page-0003.md")
+    workplace.sync("--full")
+    assert workplace.sync()["deleted"] == 1

@@ -95,6 +95,13 @@ def test_unknown_identity_proves_nothing_either_way() -> None:
     assert verdict_of(some(1), identity=None).hold is None
 
 
+def test_f55_every_deletion_waits_while_another_writer_is_at_work() -> None:
+    """However few: what is missing here may be what the other one has."""
+    verdict = verdict_of(some(1), standing=Standing(contested=True))
+
+    assert (verdict.deletes, verdict.hold and verdict.hold.kind) == ((), "writer")
+
+
 def test_hold_keeps_its_age() -> None:
     """The longer a hold waits, the more it should be noticed."""
     verdict = verdict_of(some(30), hold=hold(since=5.0))
