@@ -7,7 +7,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -150,20 +150,15 @@ class Engine:
         standing = (await self.ask(lambda store: store.before(name))).standing
         if standing.import_source_id is None:
             return {}  # nothing of this source was ever sent
-        intercom = self._intercom
-        self._using[intercom] += 1
-        try:
+        async with self._connections() as intercom:
             pages = Pages(intercom.retrying(intercom.transport()), source_id=standing.import_source_id)
-            async with asyncio.timeout(PREVIEW_S):
-                found = {key: await pages.shown(page_id) for key, page_id in page_ids.items()}
-        except TimeoutError as error:
-            raise SourceUnavailable(
-                f"Intercom gave no answer within {PREVIEW_S:.0f} seconds: try again later"
-            ) from error
-        finally:
-            self._using[intercom] -= 1
-            if intercom is not self._intercom and not self._using[intercom]:
-                await intercom.close()
+            try:
+                async with asyncio.timeout(PREVIEW_S):
+                    found = {key: await pages.shown(page_id) for key, page_id in page_ids.items()}
+            except TimeoutError as error:
+                raise SourceUnavailable(
+                    f"Intercom gave no answer within {PREVIEW_S:.0f} seconds: try again later"
+                ) from error
         return {key: page for key, page in found.items() if page is not None}
 
     async def take_down(self, name: str, decision: TakeDown) -> TakenDown:
@@ -177,11 +172,24 @@ class Engine:
 
     async def verify(self, settings: SourceConfig) -> Verification:
         """Tell how what Intercom holds of a source differs from what was sent; nothing is written."""
+        async with self._connections() as intercom:
+            try:
+                source = make_source(self._config, settings, intercom)
+            except (ConfigError, SourceError) as error:
+                return Verification(name=settings.name, error=error)
+            return await verify_source(source, self._store, self._lane)
+
+    @asynccontextmanager
+    async def _connections(self) -> AsyncIterator[Intercom]:
+        """The connections of the configuration of now, kept open as long as they are needed."""
+        intercom = self._intercom
+        self._using[intercom] += 1
         try:
-            source = make_source(self._config, settings, self._intercom)
-        except (ConfigError, SourceError) as error:
-            return Verification(name=settings.name, error=error)
-        return await verify_source(source, self._store, self._lane)
+            yield intercom
+        finally:
+            self._using[intercom] -= 1
+            if intercom is not self._intercom and not self._using[intercom]:
+                await intercom.close()
 
     async def _run(
         self,
@@ -194,54 +202,48 @@ class Engine:
         *,
         repair: bool = False,
     ) -> Outcome:
-        intercom, name = self._intercom, settings.name
-        self._using[intercom] += 1
-        try:
-            with bound(source=name):
-                noting = _Noting(trigger, progress or Progress())
-                async with AsyncExitStack() as held:
-                    lease = self._lease(name, trigger) if trip is sync_source else None
-                    try:
-                        if lease is not None:
-                            _log_lease((await held.enter_async_context(lease)).lease)
-                            source = make_source(self._config, settings, intercom, lease.fence)
-                        else:
-                            source = make_source(self._config, settings, intercom)
-                    except (ConfigError, SourceError) as error:
-                        return _logged(_failed(name, error), trigger)
-                    crawl = await held.enter_async_context(ThreadLane("crawl"))
-                    run = Run(
-                        store=self._store,
-                        keep=self._lane,
-                        crawl=crawl,
-                        renderer=self._workers,
-                        clock=SystemClock(),
-                        concurrency=self._config.intercom.concurrency,
-                        trigger=trigger,
-                        full=full,
-                        verify=repair,
-                        repair=repair,
-                        window_s=self._config.intercom.ambiguity_window,
-                        stop=stop or asyncio.Event(),
-                        progress=noting,
-                    )
+        name = settings.name
+        with bound(source=name):
+            noting = _Noting(trigger, progress or Progress())
+            async with self._connections() as intercom, AsyncExitStack() as held:
+                lease = self._lease(name, trigger) if trip is sync_source else None
+                try:
                     if lease is not None:
-                        run = replace(run, fence=lease.fence, epoch=lease.lease.epoch)
-                    try:
-                        outcome = await _in_time(
-                            name, trip(source, run), stop=run.stop, limit_s=settings.time_limit
-                        )
-                    except LeaseLost as error:  # before there was a run that could tell it
-                        outcome = _failed(name, error)
-                # The number was bound in a task of the trip, which is not this one.
-                with bound(run=noting.run):
-                    if isinstance(outcome.error, LeaseLost):
-                        log.warning("lease_lost", epoch=run.epoch, consequence="abandoning run")
-                    return _logged(outcome, trigger)
-        finally:
-            self._using[intercom] -= 1
-            if intercom is not self._intercom and not self._using[intercom]:
-                await intercom.close()
+                        _log_lease((await held.enter_async_context(lease)).lease)
+                        source = make_source(self._config, settings, intercom, lease.fence)
+                    else:
+                        source = make_source(self._config, settings, intercom)
+                except (ConfigError, SourceError) as error:
+                    return _logged(_failed(name, error), trigger)
+                crawl = await held.enter_async_context(ThreadLane("crawl"))
+                run = Run(
+                    store=self._store,
+                    keep=self._lane,
+                    crawl=crawl,
+                    renderer=self._workers,
+                    clock=SystemClock(),
+                    concurrency=self._config.intercom.concurrency,
+                    trigger=trigger,
+                    full=full,
+                    verify=repair,
+                    repair=repair,
+                    window_s=self._config.intercom.ambiguity_window,
+                    stop=stop or asyncio.Event(),
+                    progress=noting,
+                )
+                if lease is not None:
+                    run = replace(run, fence=lease.fence, epoch=lease.lease.epoch)
+                try:
+                    outcome = await _in_time(
+                        name, trip(source, run), stop=run.stop, limit_s=settings.time_limit
+                    )
+                except LeaseLost as error:  # before there was a run that could tell it
+                    outcome = _failed(name, error)
+            # The number was bound in a task of the trip, which is not this one.
+            with bound(run=noting.run):
+                if isinstance(outcome.error, LeaseLost):
+                    log.warning("lease_lost", epoch=run.epoch, consequence="abandoning run")
+                return _logged(outcome, trigger)
 
     def _lease(self, name: str, trigger: str) -> HeldLease | None:
         """What keeps other processes from the source, where no lock on a file does."""
