@@ -34,7 +34,11 @@ def split(url: str) -> SplitResult:
 
 def is_loopback(url: str) -> bool:
     """Whether the URL leads to this machine only."""
-    host = urlsplit(url).hostname or ""
+    return is_loopback_host(urlsplit(url).hostname or "")
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a name or an address of a host, without brackets, is this machine's own."""
     if host == "localhost":
         return True
     try:

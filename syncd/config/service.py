@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
 
+from syncd.config.address import is_loopback_host
 from syncd.config.pattern import Matching
 from syncd.config.quantity import Seconds
 from syncd.config.section import Section
@@ -164,13 +165,7 @@ class ServiceConfig(Section):
     @property
     def is_private(self) -> bool:
         """Whether only this machine can reach it."""
-        host, _ = self.address
-        if host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback_host(self.address[0])
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:

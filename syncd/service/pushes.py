@@ -15,6 +15,8 @@ from syncd.service.guard import Refused
 
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:]+):(?P<path>(?!//).+)")
 _BRANCH = "refs/heads/"
+_GITHUB_URLS = ("clone_url", "ssh_url", "html_url", "git_url", "url")
+_GITLAB_URLS = ("git_http_url", "git_ssh_url", "web_url", "http_url", "ssh_url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,27 +64,17 @@ def push(sender: str, payload: Mapping[str, Any]) -> Push:
     try:
         if sender == "bitbucket":
             return _bitbucket(payload)
-        return _gitlab(payload) if sender == "gitlab" else _github(payload)
+        if sender == "gitlab":
+            return _named_in(payload["project"], _GITLAB_URLS, payload["ref"])
+        return _named_in(payload["repository"], _GITHUB_URLS, payload["ref"])
     except (AttributeError, LookupError, TypeError) as error:
         raise Refused(400, "this is no push") from error
 
 
-def _github(payload: Mapping[str, Any]) -> Push:
-    told = payload["repository"]
-    names = ("clone_url", "ssh_url", "html_url", "git_url", "url")
+def _named_in(told: Mapping[str, Any], names: Iterable[str], ref: object) -> Push:
     return Push(
         repositories=_named(told.get(name) for name in names),
-        branches=_branches(payload["ref"]),
-        default=_text(told.get("default_branch")),
-    )
-
-
-def _gitlab(payload: Mapping[str, Any]) -> Push:
-    told = payload["project"]
-    names = ("git_http_url", "git_ssh_url", "web_url", "http_url", "ssh_url")
-    return Push(
-        repositories=_named(told.get(name) for name in names),
-        branches=_branches(payload["ref"]),
+        branches=_branches(ref),
         default=_text(told.get("default_branch")),
     )
 
