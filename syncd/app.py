@@ -294,7 +294,7 @@ def state_store(config: Config, *, command: str) -> Iterator[SqlStateStore]:
             require_whole(path)
         lock.unclean = False
         with SqlStateStore(config.state_url, noted=lock.remember) as store:
-            if lock.last_run:
+            if lock.last_run is not None:
                 from syncd.state.restored import distrust_if_older
 
                 distrust_if_older(store, lock.last_run)

@@ -201,8 +201,6 @@ class Applier:
         head = change.task.item.external_id
         opened: tuple[Entry, ...] = (Opened(external_id=head),)
         for part in change.parts.sent:
-            # The page has it again, also if Intercom will not take it as it is now.
-            self.leaving.pop(part.page.external_id, None)
             try:
                 if not await self._send(change, part, *opened):
                     return False

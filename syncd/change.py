@@ -171,8 +171,6 @@ def note_leaving(leaving: dict[str, Candidate], change: Change) -> None:
                     Ground.WITHDRAWN,
                 )
         return
-    for part in change.parts.sent:
-        leaving.pop(part.page.external_id, None)
     leaving.update((part.external_id, surplus(part)) for part in change.parts.surplus)
 
 

@@ -239,6 +239,17 @@ def settle(
     entries: list[Entry] = []
     resent: set[str] = set()
     left: list[Drift] = []
+
+    def differs(external_id: str, page_id: str | None) -> None:
+        entries.append(Drifted(external_id=external_id, page_id=page_id, settled_before=settled_before))
+        record = records[external_id]
+        parked = record.state == RecordState.QUARANTINED
+        after[external_id] = record._replace(
+            state=RecordState.QUARANTINED if parked else RecordState.PENDING,
+            content_hash=None if parked else record.content_hash,
+            page_id=page_id,
+        )
+
     for drift in findings.drifts:
         external_id = drift.external_id
         if not listed and external_id not in looked_at:
@@ -246,17 +257,14 @@ def settle(
         if external_id not in in_doubt:
             item = records[external_id].part_of or external_id
             if listing.broken is None and item not in listing.items:
-                continue  # it goes, or waits for a person
+                if drift.page_id not in (None, records[external_id].page_id):
+                    # It goes, or waits for a person; and what has to go is another page by now.
+                    differs(external_id, drift.page_id)
+                continue
             if drift.kind not in repair:
                 left.append(drift)
                 continue
-        entries.append(Drifted(external_id=external_id, page_id=drift.page_id, settled_before=settled_before))
-        parked = records[external_id].state == RecordState.QUARANTINED
-        after[external_id] = records[external_id]._replace(
-            state=RecordState.QUARANTINED if parked else RecordState.PENDING,
-            content_hash=None if parked else records[external_id].content_hash,
-            page_id=drift.page_id,
-        )
+        differs(external_id, drift.page_id)
         resent.add(external_id)
     for external_id in sorted((findings.same & in_doubt.keys()) | findings.moved.keys()):
         page_id = findings.moved.get(external_id)
@@ -283,15 +291,7 @@ def settle(
             foreign.append(page)
         elif record.state in (RecordState.QUARANTINED, RecordState.SKIPPED):
             # It was never sent from this state, and is there: whoever sent it, it is this item's page.
-            entries.append(
-                Drifted(external_id=page.external_id, page_id=page.page_id, settled_before=settled_before)
-            )
-            parked = record.state == RecordState.QUARANTINED
-            after[page.external_id] = record._replace(
-                state=RecordState.QUARANTINED if parked else RecordState.PENDING,
-                page_id=page.page_id,
-                content_hash=None,
-            )
+            differs(page.external_id, page.page_id)
     return Settlement(
         entries=tuple(entries),
         records=after,
@@ -330,7 +330,7 @@ def _of_tombstones(
                 entries.append(Verified(external_id=external_id, settled_before=settled_before))
         elif doubt.state == RecordState.SKIPPED or _is_surely_gone(external_id, listing):
             evidence = "it was deleted, and a request that had been given up published it again"
-            late.append(Candidate(external_id, page.page_id, None, 0.0, evidence, Ground.WITHDRAWN))
+            late.append(Candidate(external_id, page.page_id, None, 0.0, evidence, Ground.LATE))
     return entries, late
 
 

@@ -20,6 +20,7 @@ class Ground(StrEnum):
     ABSENT = "absent"  # its item is missing: void once a listing names it again
     WITHDRAWN = "withdrawn"  # its own document says that it must go
     TAKEN_DOWN = "taken down"  # a person said so: void once it is restored
+    LATE = "late"  # a request that was given up published it again: void once it is sent anew
 
 
 INCLUDED = "included:"

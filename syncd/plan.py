@@ -76,7 +76,6 @@ class Plan:
         kept_out: how many items are not looked at, since a person took their page down.
         unseen: how many rows with a page in Intercom lie in a scope that could not be seen.
         parts: the further parts that listed items were sent in, by the item's external_id.
-        surplus: those of the parts that their pages no longer have.
         claimed: items with the external_id of a part of another listed item, and that item's.
     """
 
@@ -91,7 +90,6 @@ class Plan:
     kept_out: int = 0
     unseen: int = 0
     parts: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
-    surplus: tuple[Candidate, ...] = ()
     claimed: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -99,6 +97,18 @@ class Plan:
         """(old, new) external_id of each page that got another name."""
         return (
             (task.renamed_from, task.item.external_id) for task in self.tasks if task.renamed_from is not None
+        )
+
+    @property
+    def surplus(self) -> tuple[Candidate, ...]:
+        """Parts that their pages no longer have; of a page that is read in this run, its document tells."""
+        read = {task.item.external_id for task in self.tasks}
+        return tuple(
+            surplus(part)
+            for head, rows in self.parts.items()
+            if head not in read
+            for part in rows
+            if _is_surplus(part)
         )
 
 
@@ -259,7 +269,6 @@ def make_plan(
         kept_out=sum(external_id in listing.items for external_id in taken_down),
         unseen=unseen,
         parts={head: tuple(rows) for head, rows in parts.items()},
-        surplus=tuple(surplus(part) for rows in parts.values() for part in rows if _is_surplus(part)),
         claimed=claimed,
     )
 

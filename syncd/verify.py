@@ -73,34 +73,34 @@ async def look_at_intercom(
     open_doubts = due(all_doubts, settled_before=settled_before)
     nothing_there = not records and not listing.items
     everything = is_due(source, run, standing) and not nothing_there
-    if everything or needs_listing(open_doubts, len(records)):
-        target = await connect()
-        if target is None:
-            return Look(settlement=Settlement(records=records), whole=True)
-        digests = await run.keep(run.store.remote_digests, source.name)
-        comparison = Comparison(records, digests, managed=source.availability, wished=source.creation)
-        async for page in target.pages():
-            comparison.see(page)
-            if run.stop.is_set():
-                return Look(settlement=Settlement(records=records))
-        settlement = settle(
-            comparison.findings(),
-            records=records,
-            doubts=all_doubts,
-            listing=listing,
-            listed=True,
-            repair=_repaired(source, run, standing),
-            settled_before=settled_before,
-        )
-        return Look(settlement=settlement, whole=listing.broken is None)
-    if open_doubts:
+    if not everything and not needs_listing(open_doubts, len(records)):
         looks = [doubt for doubt in open_doubts if doubt.state != RecordState.TOMBSTONE]
-        return Look(
-            settlement=await _look_at_each(
+        settlement: Settlement | None = Settlement(records=records)
+        if open_doubts:
+            settlement = await _look_at_each(
                 source, run, records, all_doubts, looks, listing, connect, settled_before
             )
-        )
-    return Look(settlement=Settlement(records=records))
+        if settlement is not None:
+            return Look(settlement=settlement)
+    target = await connect()
+    if target is None:
+        return Look(settlement=Settlement(records=records), whole=True)
+    digests = await run.keep(run.store.remote_digests, source.name)
+    comparison = Comparison(records, digests, managed=source.availability, wished=source.creation)
+    async for page in target.pages():
+        comparison.see(page)
+        if run.stop.is_set():
+            return Look(settlement=Settlement(records=records))
+    settlement = settle(
+        comparison.findings(),
+        records=records,
+        doubts=all_doubts,
+        listing=listing,
+        listed=True,
+        repair=_repaired(source, run, standing),
+        settled_before=settled_before,
+    )
+    return Look(settlement=settlement, whole=listing.broken is None)
 
 
 def _repaired(source: Source, run: Run, standing: Standing) -> tuple[Kind, ...]:
@@ -122,7 +122,8 @@ async def _look_at_each(
     listing: Listing,
     connect: Callable[[], Awaitable[Target | None]],
     settled_before: float,
-) -> Settlement:
+) -> Settlement | None:
+    """Look at single pages; None if only a listing can tell."""
     digests = {look.external_id: look.remote_digest for look in looks if look.remote_digest is not None}
     comparison = Comparison(records, digests, managed=source.availability)
     seen: set[str] = set()
@@ -138,6 +139,8 @@ async def _look_at_each(
         seen.add(look.external_id)
         if page is not None and page.external_id == look.external_id:
             comparison.see(page)
+        elif look.state == RecordState.QUARANTINED:
+            return None  # it is not sent again, and may have been made anew under an id that nobody knows
     return settle(
         comparison.findings(),
         records=records,

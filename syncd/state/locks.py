@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from syncd.errors import SourceBusy, StateStoreError
 
@@ -29,6 +30,13 @@ def _close_in_child() -> None:
 os.register_at_fork(after_in_child=_close_in_child)
 
 
+class LastRun(NamedTuple):
+    """One run of a state file: numbers begin anew with a new file, so its start tells it from others."""
+
+    number: int
+    started: float
+
+
 class ProcessLock(AbstractContextManager["ProcessLock"]):
     """Held from `with` to its end, or to the end of the process, however it ends.
 
@@ -37,7 +45,7 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
     that a state file which was replaced by an older one is noticed.
 
     Attributes:
-        last_run: number of the newest run that any holder told; 0 if none did.
+        last_run: the newest run that any holder told; None if none did.
         unclean: whether the last holder died with the lock. It stays so, for later holders too, until
             somebody who has looked at the state sets it to False.
     """
@@ -57,7 +65,7 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
             "command": command,
             "since": datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds"),
         }
-        self.last_run = 0
+        self.last_run: LastRun | None = None
         self.unclean = False
         self._descriptor: int | None = None
 
@@ -94,13 +102,13 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
         _held.add(descriptor)
         content = os.pread(descriptor, _MAX_BYTES, 0)
         self.last_run, self.unclean = _run_in(content), b'"pid"' in content or b'"unclean"' in content
-        self._write(self._holder | {"run": self.last_run})
+        self._write(self._holder | self._noted())
         return self
 
-    def remember(self, run: int) -> None:
-        """Keep the number of a run that has begun, for whoever holds the lock later."""
-        self.last_run = run
-        self._write(self._holder | {"run": run})
+    def remember(self, number: int, started: float) -> None:
+        """Keep a run that has begun, for whoever holds the lock later; `started`: Unix seconds."""
+        self.last_run = LastRun(number, started)
+        self._write(self._holder | self._noted())
 
     def __exit__(
         self,
@@ -110,9 +118,14 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
     ) -> None:
         if self._descriptor is not None:
             _held.discard(self._descriptor)
-            self._write({"run": self.last_run} | ({"unclean": True} if self.unclean else {}))
+            self._write(self._noted() | ({"unclean": True} if self.unclean else {}))
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _noted(self) -> dict[str, object]:
+        return (
+            {} if self.last_run is None else {"run": self.last_run.number, "started": self.last_run.started}
+        )
 
     def _write(self, content: Mapping[str, object]) -> None:
         if self._descriptor is not None:
@@ -121,12 +134,12 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
             os.ftruncate(self._descriptor, len(text))
 
 
-def _run_in(content: bytes) -> int:
+def _run_in(content: bytes) -> LastRun | None:
     try:
-        run = json.loads(content)["run"]
+        told = json.loads(content)
+        return LastRun(int(told["run"]), float(told["started"]))
     except (ValueError, LookupError, TypeError):
-        return 0
-    return run if isinstance(run, int) else 0
+        return None
 
 
 def lock_path(state_path: Path) -> Path:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, select, update
 
+from syncd.state.locks import LastRun
 from syncd.state.store import SqlStateStore
-from syncd.state.tables import holds, records, sources
+from syncd.state.tables import holds, records, runs, sources
 
 
-def distrust_if_older(store: SqlStateStore, last_run: int) -> None:
+def distrust_if_older(store: SqlStateStore, last_run: LastRun) -> None:
     """If the state does not know the last run, take back what it says of Intercom and of absences.
+
+    It may be older than the state that was used last, or than one that was lost and begun anew.
 
     Each source's next run compares all its pages before it deletes any; absences are counted anew, and
     approvals are void.
     """
 
-    newest = text("SELECT max(number) FROM runs")
-    if (store.read(lambda connection: connection.execute(newest).scalar_one()) or 0) >= last_run:
+    known = select(runs.c.number).where(runs.c.number == last_run.number, runs.c.started == last_run.started)
+    if store.read(lambda connection: connection.execute(known).first()) is not None:
         return
 
     def work(connection: Connection) -> None:

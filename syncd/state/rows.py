@@ -381,6 +381,8 @@ def _refuses(
         return True
     if entry.approved_until is not None and (approved_until != entry.approved_until or at > approved_until):
         return True
+    if entry.ground is Ground.LATE:
+        return row is not None and row.state not in (RecordState.TOMBSTONE, RecordState.SKIPPED)
     return (
         entry.ground is Ground.ABSENT
         and row is not None

@@ -95,7 +95,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         read_only: bool = False,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
         history: migrate.History | None = None,
-        noted: Callable[[int], None] = lambda run: None,
+        noted: Callable[[int, float], None] = lambda number, started: None,
     ) -> None:
         """Open the store, making the file and bringing its schema up to date where needed.
 
@@ -105,7 +105,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
                 of an older schema is read from an upgraded copy in memory.
             busy_timeout_s: how long a write waits for another process's write; of an SQLite file.
             history: the migrations to bring the schema up to; None for those of this program.
-            noted: hears the number of each run once it is committed.
+            noted: hears the number and the start of each run once it is committed.
 
         Raises:
             StateStoreError: it cannot be used; the message names the place and the way out.
@@ -338,7 +338,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             return number
 
         number = self._database.write(work, source=source)
-        self._noted(number)
+        self._noted(number, at)
         return number
 
     def write(

@@ -54,6 +54,8 @@ class Laws:
         self._first_look = 0
         # Deleted before: when a late request publishes such a page again, it goes outside any budget.
         self._gone: set[str] = set()
+        # A person let them go, and it may take more than one attempt.
+        self._let_go: set[str] = set()
 
     def fail(self, law: str, words: str) -> None:
         """Note that a law was broken."""
@@ -81,11 +83,14 @@ class Laws:
                 self._intended[entry.external_id] = entry.content_hash
             elif isinstance(entry, Deleting):
                 self._intended[entry.external_id] = DELETE
+                if entry.approved_until is not None:
+                    self._let_go.add(entry.external_id)
             elif isinstance(entry, Sent):
                 if (entry.external_id, entry.content_hash) not in self._remote.shown:
                     self.fail("I4", f"{entry.external_id!r} was acknowledged with what Intercom never showed")
                 self._intended.pop(entry.external_id, None)
                 self._gone.discard(entry.external_id)
+                self._let_go.discard(entry.external_id)
             elif isinstance(entry, Deleted):
                 self._intended.pop(entry.external_id, None)
                 self._gone.add(entry.external_id)
@@ -187,14 +192,18 @@ class Laws:
         if external_id not in self._gone:
             gone = self._deleted_by_look.setdefault(index, set())
             gone.add(external_id)
-            self._within_budget(len(gone), rows, approved, external_id)
+            if external_id not in self._let_go:
+                self._within_budget(len(gone), rows, approved, external_id)
         look, head = origin.looks[index], folded(head_of(external_id))
         out_of_scope = head_of(external_id) in look.hidden and head_of(external_id) in origin.items
-        if out_of_scope and not approved and external_id not in self._gone:
+        let_go = approved or external_id in self._let_go or external_id in self._gone
+        if out_of_scope and not let_go:
             self.fail("I3", f"DELETE {external_id}, which only the configuration leaves out")
         since = origin.here_since.get(folded(external_id))
         if since is None or head in origin.withheld or self._has_twin(external_id):
             return
+        if origin.tells_removed and head_of(external_id) not in origin.items:
+            return  # under this name it was removed, and an origin that says so is believed at once
         if since > look.began_at:
             return  # it came back after it was missed
         if look.ended_at is None or head in look.unseen or "" in look.unseen:

@@ -97,6 +97,7 @@ class Origin:
         here_since: virtual seconds since when an item, or a part of it, has been there without a break.
         hidden: items that the configuration leaves out.
         looks: every listing that was asked for.
+        tells_removed: it is asked which items were removed, and says so.
         withheld: external ids whose document ever said that it is not to be published.
     """
 
@@ -113,7 +114,7 @@ class Origin:
         self._history: dict[str, frozenset[str]] = {}
         self.pinned = choices.pick("knob.snapshot", [("live", 0.4, "")]) == USUAL
         self._tells_revision = choices.pick("knob.revision", [("told", 0.5, "")]) != USUAL
-        self._tells_removed = (
+        self.tells_removed = (
             self._tells_revision and choices.pick("knob.removed", [("told", 0.5, "")]) != USUAL
         )
 
@@ -192,7 +193,7 @@ class Origin:
         return self.revision(view) if self._tells_revision else None
 
     def told_removed(self, since: str, view: dict[str, Text]) -> frozenset[str]:
-        if not self._tells_removed:
+        if not self.tells_removed:
             return frozenset()
         return self._history.get(since, frozenset()) - view.keys()
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from syncd.journal import Entry, Lease
-from syncd.testing.state import MemoryStateStore
+from syncd.testing.state import MemoryStateStore, Run
 
 Committed = Callable[[int, Sequence[Entry], int | None, frozenset[str]], None]
 """Hears of a run's entries, the epoch under which they were written, and what of them was refused."""
@@ -26,12 +26,19 @@ class ObservedStore(MemoryStateStore):
         super().__init__()
         self._clock = clock
         self.takeovers = 0
+        # Kept beside the state, as the lock file does.
+        self._last_run: tuple[int, float] | None = None
         self.committed: Committed = lambda run, entries, epoch, refused: None
 
     def write(self, source: str, run: int, entries: Sequence[Entry], **more: Any) -> Any:
         answer = super().write(source, run, entries, **more)
         self.committed(run, entries, more.get("epoch"), frozenset(answer or ()))
         return answer
+
+    def start(self, source: str, **more: Any) -> int:
+        number = super().start(source, **more)
+        self._last_run = (number, self.runs[number].started)
+        return number
 
     def acquire(self, source: str, *, owner: str, until: float, at: float) -> Lease:
         now = self._clock()
@@ -56,10 +63,15 @@ class ObservedStore(MemoryStateStore):
 
         It finds that out by itself, as SQLite's does: see syncd/state/restored.py.
         """
-        last_run = max(self.runs, default=0)
+        last_run = self._last_run
         self.put_back(image)
-        if max(self.runs, default=0) >= last_run:
+        self._last_run = last_run
+        if last_run is None or last_run in _started(self.runs):
             return False
+        self._distrust()
+        return True
+
+    def _distrust(self) -> None:
         for source, standing in self._standings.items():
             self._standings[source] = replace(standing, verified_at=None, revision=None)
         for rows in self.rows.values():
@@ -67,11 +79,14 @@ class ObservedStore(MemoryStateStore):
         for holds in self._holds.values():
             for question, hold in holds.items():
                 holds[question] = replace(hold, approved=None, approved_until=None, approved_by=None)
-        return True
 
     def lose(self) -> None:
         """Forget everything: the file is gone."""
         self.put_back(MemoryStateStore().__dict__)
+
+
+def _started(runs: Mapping[int, Run]) -> set[tuple[int, float]]:
+    return {(number, run.started) for number, run in runs.items()}
 
 
 def _copied(value: Any) -> Any:

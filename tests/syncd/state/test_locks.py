@@ -129,19 +129,19 @@ def test_newest_run_is_remembered(tmp_path: Path) -> None:
     """Whoever comes next can tell that the state file was replaced by an older one."""
     path = tmp_path / "syncd.db.lock"
     with lock(path) as first:
-        assert first.last_run == 0
-        first.remember(17)
+        assert first.last_run is None
+        first.remember(17, 5.0)
         assert f"process {os.getpid()} " in str(holder(path))
 
     assert holder(path) is None
     with lock(path) as second:
-        assert second.last_run == 17
+        assert second.last_run == (17, 5.0)
 
 
 def test_run_of_a_killed_holder_is_remembered(tmp_path: Path) -> None:
     """It could not say goodbye."""
     path = tmp_path / "syncd.db.lock"
-    end(hold_elsewhere(path, "lock.remember(4)"))
+    end(hold_elsewhere(path, "lock.remember(4, 5.0)"))
 
     with lock(path) as second:
-        assert second.last_run == 4
+        assert second.last_run == (4, 5.0)
