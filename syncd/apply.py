@@ -85,6 +85,11 @@ class Applier:
         self._window_s = window_s
         self._fence = fence
 
+    @property
+    def has_asked(self) -> bool:
+        """Whether Intercom was asked for anything."""
+        return self._target is not None
+
     async def apply(self, change: Change) -> None:
         """Start to carry a change out, as soon as one of the slots is free and the error budget has room.
 

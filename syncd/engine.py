@@ -232,7 +232,7 @@ class Engine:
                     progress=noting,
                 )
                 if lease is not None:
-                    run = replace(run, fence=lease.fence, epoch=lease.lease.epoch)
+                    run = replace(run, fence=lease.fence, epoch=lease.lease.epoch, closed=lease.given_back)
                 try:
                     outcome = await _in_time(
                         name, trip(source, run), stop=run.stop, limit_s=settings.time_limit

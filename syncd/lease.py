@@ -49,6 +49,7 @@ class HeldLease(AbstractAsyncContextManager["HeldLease"]):
         self._renewed = (0.0, 0.0)
         self._lost: LeaseLost | None = None
         self._renewing: asyncio.Task[None] | None = None
+        self._is_given_back = False
 
     @property
     def lease(self) -> Lease:
@@ -71,6 +72,12 @@ class HeldLease(AbstractAsyncContextManager["HeldLease"]):
                 "process may have taken over.\nThe run was abandoned; the next one goes on from here."
             )
             raise self._lost
+
+    def given_back(self) -> None:
+        """Hear that what was written last gave it back."""
+        assert self._renewing is not None, "only inside the context"
+        self._renewing.cancel()
+        self._is_given_back = True
 
     async def __aenter__(self) -> HeldLease:
         """Take the lease.
@@ -96,6 +103,8 @@ class HeldLease(AbstractAsyncContextManager["HeldLease"]):
         assert self._renewing is not None
         self._renewing.cancel()
         await asyncio.gather(self._renewing, return_exceptions=True)
+        if self._is_given_back:
+            return
         # A store that cannot be reached cannot be told: then the lease ends by itself.
         with suppress(StateStoreError):
             await self._keep(self._store.release, self.lease)

@@ -123,7 +123,8 @@ class StateStore(Protocol):
         ...
 
     def renew(self, lease: Lease, *, until: float, at: float) -> Lease:
-        """Keep a lease until a later moment. One that ran out, and that nobody took, is renewed as well.
+        """Keep a lease until a later moment. One that ran out, and that nobody took, is renewed as well; one
+        that was given back stays so.
 
         Raises:
             LeaseLost: somebody else took it.
@@ -184,7 +185,7 @@ class StateStore(Protocol):
 
         `found`: the holds as the run knew them. An approval that was given, or taken back, since then
         counts, if its hold stays open. After any decision that the run did not know of (see
-        Standing.decisions), the next one looks at everything again.
+        Standing.decisions), the next one looks at everything again. The lease with that epoch is given back.
 
         Raises LeaseLost as `start` does.
         """

@@ -155,6 +155,7 @@ class Run:
         concurrency: changes carried out at once.
         fence: called right before each write is sent; raises LeaseLost once this run may send no more.
         epoch: of the lease that the run goes on under; None where an operating-system lock does its work.
+        closed: called once the run is closed, and the lease given back with that.
         trigger: what started it: manual, cron, schedule, webhook.
         full: look at every item, compare with what Intercom holds, and send again what differs.
         verify: compare with what Intercom holds; repair: and send again what differs.
@@ -170,6 +171,7 @@ class Run:
     concurrency: int = 16
     fence: Callable[[], None] = lambda: None
     epoch: int | None = None
+    closed: Callable[[], None] = lambda: None
     trigger: str = "manual"
     full: bool = False
     verify: bool = False

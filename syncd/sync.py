@@ -179,6 +179,8 @@ async def _judge_rewrite(
 
 async def _obey(source: Source, run: Run, attempt: Attempt, applier: Applier) -> None:
     """Take down what a person took down while a request for it was under way."""
+    if not applier.has_asked:
+        return
     orders = (await run.keep(run.store.before, source.name)).orders
     new = {key: order for key, order in orders.taken_down.items() if key not in attempt.orders.taken_down}
     attempt.orders = orders
@@ -286,6 +288,7 @@ async def _finish(source: Source, run: Run, attempt: Attempt, number: int) -> Ou
             at=run.clock.now(),
             epoch=run.epoch,
         )
+        run.closed()
     except LeaseLost as error:
         # Whoever has the lease now closed this run, and knows more of the source than it does.
         attempt.error = attempt.error or error

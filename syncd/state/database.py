@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from syncd.state.statements import Shortcut
+
 T = TypeVar("T")
 
 
@@ -21,10 +23,19 @@ class Database(Protocol):
         """
         ...
 
-    def write(self, work: Callable[[Connection], T], *, source: str = "") -> T:
+    def write(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        source: str = "",
+        shortcut: Callable[[], Shortcut[T]] | None = None,
+    ) -> T:
         """Do the work in one transaction, all or nothing; it may be done twice before it is committed.
 
-        What it reads stays true until then, as far as it is about that source.
+        It begins with the first statement; what it reads stays true until the end, as far as it is about
+        that source.
+        `shortcut`: the same work for the usual case. A database that each question takes time to reach
+        tries it first.
         """
         ...
 

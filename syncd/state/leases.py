@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, extract, func, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, extract, func, insert, select, update
 
 from syncd.errors import LeaseLost, SourceBusy
 from syncd.journal import Lease
 from syncd.model import Result
 from syncd.state.rows import abandoned
+from syncd.state.statements import Rows, Shortcut, Statement, only_if
 from syncd.state.tables import leases, records, runs
 
 _LEASE = select(leases.c.owner, leases.c.since, leases.c.until, leases.c.epoch).where(
@@ -18,6 +20,26 @@ _LEASE = select(leases.c.owner, leases.c.since, leases.c.until, leases.c.epoch).
 )
 # `until` of a lease that was given back.
 _RELEASED = 0.0
+_SERVER_NOW = extract("epoch", func.clock_timestamp())
+_RELEASE = (
+    update(leases)
+    .where(leases.c.source == bindparam("of"), leases.c.epoch == bindparam("held"))
+    .values(until=_RELEASED)
+)
+_IS_FREE = only_if(exists().where(leases.c.source == bindparam("of"), leases.c.until == _RELEASED))
+_TAKE = (
+    update(leases)
+    .where(leases.c.source == bindparam("of"))
+    .values(
+        owner=bindparam("by"),
+        since=_SERVER_NOW,
+        until=_SERVER_NOW + bindparam("length_s"),
+        epoch=leases.c.epoch + 1,
+    )
+    .returning(leases.c.since, leases.c.until, leases.c.epoch)
+)
+IS_HELD = exists().where(leases.c.source == bindparam("of"), leases.c.epoch == bindparam("held"))
+"""Whether the lease of the source `of` still has the epoch `held`."""
 
 
 def acquire(connection: Connection, source: str, *, owner: str, until: float, at: float) -> Lease:
@@ -40,26 +62,34 @@ def acquire(connection: Connection, source: str, *, owner: str, until: float, at
     return lease
 
 
+def acquiring(source: str, *, owner: str, length_s: float) -> Callable[[], Shortcut[Lease]]:
+    """The same on a server, where the last owner gave the lease back."""
+
+    def taken(answers: Sequence[Rows]) -> Lease:
+        [[(since, until, epoch)]] = answers
+        return Lease(source=source, owner=owner, since=since, until=until, epoch=epoch)
+
+    values = {"of": source, "by": owner, "length_s": length_s}
+    return lambda: Shortcut(provided=_IS_FREE, values=values, statements=[(_TAKE, values)], result=taken)
+
+
 def renew(connection: Connection, lease: Lease, *, until: float, at: float) -> Lease:
     """As StateStore.renew, inside the transaction that is open."""
     until = _now(connection, at) + until - at
     renewed = connection.execute(
         update(leases)
-        .where(leases.c.source == lease.source, leases.c.epoch == lease.epoch)
+        .where(leases.c.source == lease.source, leases.c.epoch == lease.epoch, leases.c.until != _RELEASED)
         .values(until=until)
     )
     if renewed.rowcount != 1:
         check(connection, lease.source, lease.epoch)
+        return lease
     return replace(lease, until=until)
 
 
-def release(connection: Connection, lease: Lease) -> None:
-    """As StateStore.release, inside the transaction that is open."""
-    connection.execute(
-        update(leases)
-        .where(leases.c.source == lease.source, leases.c.epoch == lease.epoch)
-        .values(until=_RELEASED)
-    )
+def releasing(source: str, epoch: int | None) -> list[Statement]:
+    """What gives a lease back, if there is one; fine if it is lost already."""
+    return [] if epoch is None else [(_RELEASE, {"of": source, "held": epoch})]
 
 
 def check(connection: Connection, source: str, epoch: int | None) -> None:
@@ -100,7 +130,7 @@ def _now(connection: Connection, at: float) -> float:
     """The moment by the clock that all who share the store go by: on a server its own, else the caller's."""
     if connection.dialect.name != "postgresql":
         return at
-    return float(connection.scalar(select(extract("epoch", func.clock_timestamp()))) or at)
+    return float(connection.scalar(select(_SERVER_NOW)) or at)
 
 
 def _columns(lease: Lease) -> dict[str, object]:

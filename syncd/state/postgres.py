@@ -19,6 +19,7 @@ from sqlalchemy.pool import QueuePool
 
 from syncd.errors import StateStoreError
 from syncd.state import migrate
+from syncd.state.statements import BEGIN, Shortcut, take
 
 T = TypeVar("T")
 
@@ -42,6 +43,8 @@ DEFAULTS = {
 """What libpq is told where the URL, or its own environment, does not say otherwise."""
 
 _ENVIRONMENT = {"connect_timeout": "PGCONNECT_TIMEOUT", "application_name": "PGAPPNAME"}
+
+_NOT_AS_PROVIDED = "22012"  # division by zero: see syncd.state.statements.only_if
 
 _HINT = "Write postgresql://user@host/database, with a password as ${VAR} or in a password file."
 
@@ -87,8 +90,23 @@ class Server:
         begin = None if once else "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         return self._again(lambda: self._do(work, begin))
 
-    def write(self, work: Callable[[Connection], T], *, source: str = "") -> T:
-        return self._again(lambda: self._do(work, self._begin_write(source)))
+    def write(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        source: str = "",
+        shortcut: Callable[[], Shortcut[T]] | None = None,
+    ) -> T:
+        begin = self._begin_write(source)
+        if shortcut is not None:
+            with self._explained(), self._engine.connect() as connection:
+                try:
+                    return take(connection, shortcut(), begin=begin)
+                except DBAPIError as error:
+                    told = getattr(error.orig, "sqlstate", None)
+                    if told != _NOT_AS_PROVIDED and not error.connection_invalidated:
+                        raise
+        return self._again(lambda: self._do(work, begin))
 
     def schema(self) -> str | None:
         """The schema that the rows are in now; None while there is none."""
@@ -141,21 +159,18 @@ class Server:
         )
 
     def _do(self, work: Callable[[Connection], T], begin: str | None) -> T:
-        connection = self._engine.connect()
-        try:
+        with self._engine.connect() as connection:
             try:
-                if begin is not None:
-                    connection.exec_driver_sql(begin)
+                connection.info[BEGIN] = begin
                 result = work(connection)
+                _begin(connection)
             except DBAPIError as error:
                 if error.connection_invalidated:
                     raise _Broken(error) from error
                 raise
             # The driver commits nothing by itself. From here on an error leaves it open what was kept.
             connection.commit()
-            return result
-        finally:
-            connection.close()
+        return result
 
     def _again(self, step: Callable[[], T]) -> T:
         """Take a step; once more if its connection was broken before anything could be committed."""
@@ -216,7 +231,15 @@ def _engine(connect: Callable[[], object]) -> Engine:
         hide_parameters=True,
     )
     event.listen(engine, "checkin", _tidy)
+    event.listen(engine, "before_cursor_execute", lambda connection, *_: _begin(connection))
     return engine
+
+
+def _begin(connection: Connection) -> None:
+    """Begin the transaction before its first statement, unless it began together with that."""
+    begin = connection.info.pop(BEGIN, None)
+    if begin is not None:
+        connection.exec_driver_sql(begin)
 
 
 def _tidy(driver: Any, record: Any) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from syncd.errors import StateStoreError
 from syncd.state.database import is_postgres
 from syncd.state.faults import explained
+from syncd.state.statements import Shortcut
 
 T = TypeVar("T")
 
@@ -78,7 +79,13 @@ class WritableFile:
         with explained(self.path), self._engine.connect() as connection:
             return work(connection)
 
-    def write(self, work: Callable[[Connection], T], *, source: str = "") -> T:
+    def write(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        source: str = "",
+        shortcut: Callable[[], Shortcut[T]] | None = None,
+    ) -> T:
         with explained(self.path), self._writer.begin() as connection:
             return work(connection)
 
@@ -132,7 +139,13 @@ class ReadOnlyFile:
                         return result
                 self._drop()
 
-    def write(self, work: Callable[[Connection], T], *, source: str = "") -> T:
+    def write(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        source: str = "",
+        shortcut: Callable[[], Shortcut[T]] | None = None,
+    ) -> T:
         raise _refusal(self.path)
 
     def close(self) -> None:
@@ -186,7 +199,13 @@ class MemoryCopy:
         with self._lock, explained(self.path), self._engine.connect() as connection:
             return work(connection)
 
-    def write(self, work: Callable[[Connection], T], *, source: str = "") -> T:
+    def write(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        source: str = "",
+        shortcut: Callable[[], Shortcut[T]] | None = None,
+    ) -> T:
         raise _refusal(self.path)
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from types import TracebackType
@@ -12,9 +12,13 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     Column,
     Connection,
+    and_,
     bindparam,
     delete,
+    exists,
+    func,
     insert,
+    not_,
     or_,
     select,
     update,
@@ -30,7 +34,18 @@ from syncd.state.opening import open_database
 from syncd.state.rows import Row, asks, fold, scope_of, storable
 from syncd.state.rulings import rule
 from syncd.state.sqlite import BUSY_TIMEOUT_S
-from syncd.state.statements import append, chunks, upsert
+from syncd.state.statements import (
+    Rows,
+    Shortcut,
+    Statement,
+    Values,
+    append,
+    carry_out,
+    chunks,
+    only_if,
+    upsert,
+    upserting,
+)
 from syncd.state.tables import (
     aliases,
     freezes,
@@ -69,6 +84,20 @@ _NO_LINKS = delete(links).where(
 _NO_MARKS = delete(marks).where(
     marks.c.source == bindparam("of"), marks.c.external_id.in_(bindparam("named", expanding=True))
 )
+_NO_MARK = delete(marks).where(marks.c.source == bindparam("of"))
+_START = insert(runs).returning(runs.c.number)
+_LOOK_AGAIN = update(sources).where(sources.c.source == bindparam("of")).values(revision=None)
+_IS_RUN = and_(runs.c.number == bindparam("at_run"), runs.c.source == bindparam("of"))
+_CLOSE = update(runs).where(_IS_RUN)
+_HELD = only_if(leases.IS_HELD)
+_DECISIONS = select(sources.c.decisions).where(sources.c.source == bindparam("of"))
+# The end of a run that no person has a part in.
+_QUIET = (
+    exists().where(_IS_RUN),
+    not_(exists().where(holds.c.source == bindparam("of"))),
+    func.coalesce(_DECISIONS.scalar_subquery(), 0) == bindparam("known"),
+)
+_UNDISPUTED, _HELD_UNDISPUTED = only_if(*_QUIET), only_if(leases.IS_HELD, *_QUIET)
 _NO_ROWS = delete(records).where(
     records.c.source == bindparam("of"), records.c.external_id.in_(bindparam("named", expanding=True))
 )
@@ -247,7 +276,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         rows = [{"source": source, "external_id": one, "alone": False} for one in dict.fromkeys(external_ids)]
 
         def work(connection: Connection) -> None:
-            connection.execute(delete(marks).where(marks.c.source == source))
+            connection.execute(_NO_MARK, {"of": source})
             append(connection, marks, rows)
 
         self._database.write(work)
@@ -303,6 +332,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         return self._database.write(
             lambda connection: leases.acquire(connection, source, owner=storable(owner), until=until, at=at),
             source=source,
+            shortcut=leases.acquiring(source, owner=storable(owner), length_s=until - at),
         )
 
     def renew(self, lease: Lease, *, until: float, at: float) -> Lease:
@@ -313,7 +343,12 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
     def release(self, lease: Lease) -> None:
         """Give a lease back; fine if it is lost already."""
-        self._database.write(lambda connection: leases.release(connection, lease), source=lease.source)
+        statements = leases.releasing(lease.source, lease.epoch)
+        self._database.write(
+            lambda connection: carry_out(connection, statements),
+            source=lease.source,
+            shortcut=lambda: Shortcut(provided=None, values={}, statements=statements, result=_nothing),
+        )
 
     def start(
         self,
@@ -326,18 +361,30 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         epoch: int | None = None,
     ) -> int:
         """Open a run and return its number; see StateStore. Raises LeaseLost for an epoch that is over."""
-        query = insert(runs).values(source=source, trigger=trigger, started=at).returning(runs.c.number)
+        row = {"source": source, "trigger": trigger, "started": at}
+
+        def more(dialect: str) -> Iterator[Statement]:
+            if thorough:
+                yield _LOOK_AGAIN, {"of": source}
+            if fingerprint is not None:
+                known = {"source": source, "fingerprint": fingerprint}
+                yield upserting(sources, tuple(known), dialect), known
 
         def work(connection: Connection) -> int:
             leases.check(connection, source, epoch)
-            number: int = connection.execute(query).scalar_one()
-            if thorough:
-                connection.execute(update(sources).where(sources.c.source == source).values(revision=None))
-            if fingerprint is not None:
-                upsert(connection, sources, [{"source": source, "fingerprint": fingerprint}])
+            number: int = connection.execute(_START, row).scalar_one()
+            carry_out(connection, more(connection.dialect.name))
             return number
 
-        number = self._database.write(work, source=source)
+        def shortcut() -> Shortcut[int]:
+            return Shortcut(
+                provided=None if epoch is None else _HELD,
+                values={"of": source, "held": epoch},
+                statements=[(_START, row), *more("postgresql")],
+                result=lambda answers: int(answers[0][0][0]),
+            )
+
+        number = self._database.write(work, source=source, shortcut=shortcut)
         self._noted(number, at)
         return number
 
@@ -373,39 +420,50 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
         """Close the run; see StateStore. Raises LeaseLost for an epoch that is over."""
         left = {hold.question: hold for hold in holds}
         known = {hold.question: hold for hold in found}
+        closing: Values = {
+            "of": source,
+            "at_run": run,
+            "finished": at,
+            "result": report.result.value,
+            "error": None if report.error is None else storable(report.error),
+            "revision": revision,
+            **{name: getattr(report, name) for name in _COUNTS},
+        }
+        columns = {"source": source, **asdict(standing)}
 
         def work(connection: Connection) -> None:
             leases.check(connection, source, epoch)
-            closed = connection.execute(
-                update(runs)
-                .where(runs.c.number == run, runs.c.source == source)
-                .values(
-                    finished=at,
-                    result=report.result.value,
-                    error=None if report.error is None else storable(report.error),
-                    revision=revision,
-                    **{name: getattr(report, name) for name in _COUNTS},
-                )
-            )
-            if closed.rowcount != 1:
+            if connection.execute(_CLOSE, closing).rowcount != 1:
                 raise StateStoreError(
                     f"{self.place} does not know run {run} of {source}: was it replaced while the "
                     "run went on?\nNothing was recorded. Run again."
                 )
-            connection.execute(delete(marks).where(marks.c.source == source))
-            columns = asdict(standing)
+            connection.execute(_NO_MARK, {"of": source})
             decisions = _decisions(connection, source)
-            if decisions != standing.decisions:
-                columns |= {"revision": None, "decisions": decisions}
-            upsert(connection, sources, [{"source": source, **columns}])
+            changed = {} if decisions == standing.decisions else {"revision": None, "decisions": decisions}
+            upsert(connection, sources, [columns | changed])
             stored = past.holds_of(connection, source)
             for question in stored.keys() | left.keys():
                 hold = left.get(question)
                 if hold is not None:
                     hold = hold.after(stored.get(question), known.get(question))
                 _keep_hold(connection, source, question, hold)
+            carry_out(connection, leases.releasing(source, epoch))
 
-        self._database.write(work, source=source)
+        def shortcut() -> Shortcut[None]:
+            return Shortcut(
+                provided=_UNDISPUTED if epoch is None else _HELD_UNDISPUTED,
+                values={"of": source, "at_run": run, "known": standing.decisions, "held": epoch},
+                statements=[
+                    (_CLOSE, closing),
+                    (_NO_MARK, {"of": source}),
+                    (upserting(sources, tuple(columns), "postgresql"), columns),
+                    *leases.releasing(source, epoch),
+                ],
+                result=_nothing,
+            )
+
+        self._database.write(work, source=source, shortcut=None if left or known else shortcut)
 
     # -- what a person decides ------------------------------------------------------------------------
 
@@ -431,6 +489,10 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
             return ruling.hold
 
         return self._database.write(work, source=source)
+
+
+def _nothing(answers: Sequence[Rows]) -> None:
+    """What a write returns that only writes."""
 
 
 def _keep_hold(
@@ -475,8 +537,7 @@ def _retry(connection: Connection, source: str, external_id: str | None) -> None
 
 
 def _decisions(connection: Connection, source: str) -> int:
-    query = select(sources.c.decisions).where(sources.c.source == source)
-    return connection.execute(query).scalar_one_or_none() or 0
+    return connection.execute(_DECISIONS, {"of": source}).scalar_one_or_none() or 0
 
 
 def _post(

@@ -53,6 +53,7 @@ from syncd.model import MOST_ID_BYTES, Action, Doubt, Record, RecordState, Repor
 from syncd.protocols import StateStore
 from syncd.state.rows import Outcome, Row, abandoned, fold, scope_of, storable, unsettled
 from syncd.state.rulings import rule
+from syncd.testing.leases import LeaseContract
 
 
 @dataclass(slots=True)
@@ -194,9 +195,10 @@ class MemoryStateStore:
 
     def renew(self, lease: Lease, *, until: float, at: float) -> Lease:
         self._check(lease.source, lease.epoch)
-        self.writes += 1
-        self.leases[lease.source] = replace(lease, until=until)
-        return self.leases[lease.source]
+        if self.leases[lease.source].until > 0:  # not given back
+            self.writes += 1
+            lease = self.leases[lease.source] = replace(lease, until=until)
+        return lease
 
     def release(self, lease: Lease) -> None:
         known = self.leases.get(lease.source)
@@ -282,6 +284,8 @@ class MemoryStateStore:
         for hold in holds:
             question = hold.question
             self._holds[source][question] = hold.after(stored.get(question), known.get(question))
+        if epoch is not None:
+            self.leases[source] = replace(self.leases[source], until=0.0)
 
     def decide(self, source: str, decision: Decision, *, at: float) -> Hold | None:
         """As SqlStateStore.decide."""
@@ -422,7 +426,7 @@ ODD_IDS = [
 ]
 
 
-class StateStoreContract:
+class StateStoreContract(LeaseContract):
     """What every StateStore promises. Inherit it, and say in `store` how to make an empty one."""
 
     refused: frozenset[str] = frozenset()
@@ -446,9 +450,6 @@ class StateStoreContract:
         hold = self.decide(store, Approve(question=Question.DELETES, count=count, until=until, by="ada"))
         assert hold is not None
         return hold
-
-    def wait(self, store: StateStore, seconds: float) -> None:
-        """Let time pass for the leases of a store that goes by a clock of its own."""
 
     def post(self, store: StateStore, *entries: Entry, at: float = 10.0) -> int:
         """Write the entries in a run of their own, and return its number."""

@@ -62,7 +62,7 @@ def test_round_trips_to_a_server_are_counted(tmp_path: Path) -> None:
     """Each of them costs as much as the way there is long."""
     found = _values(database.rows(tmp_path, pages=20, rounds=1))
 
-    assert found["round trips of a run without a change"] > 0
+    assert 0 < found["round trips of a run without a change"] <= 5
 
 
 def test_first_run_is_answered_by_the_stand_in(tmp_path: Path) -> None:

@@ -107,6 +107,16 @@ async def test_lease_is_given_back(bench: Bench) -> None:
         assert (first.lease.epoch, second.lease.epoch, second.lease.former) == (1, 2, None)
 
 
+async def test_lease_that_the_end_of_a_run_gave_back_is_left_alone(bench: Bench) -> None:
+    """Nothing is left to be said to the store, and nothing is renewed."""
+    async with bench.lease() as held:
+        held.given_back()
+        bench.store.away = True
+    bench.store.away = False
+
+    assert bench.store.leases["s"] == held.lease
+
+
 async def test_held_source_is_refused(bench: Bench) -> None:
     """The second process is told who has it, and does not disturb the first one."""
     async with bench.lease() as held:

@@ -172,7 +172,13 @@ class World(Hooks):
         )
         async with lease:
             process.lease = lease
-            run = self.make_run(process, repair=repair, fence=lease.fence, epoch=lease.lease.epoch)
+            run = self.make_run(
+                process,
+                repair=repair,
+                fence=lease.fence,
+                epoch=lease.lease.epoch,
+                closed=lease.given_back,
+            )
             return await sync_source(self.make_source(process, fence=lease.fence), run)
 
     def make_run(self, process: Process, *, repair: bool, **leased: Any) -> Run:

@@ -228,9 +228,17 @@ def test_write_waits_for_the_writer_of_its_source_alone(store: SqlStateStore) ->
     order: list[str] = []
 
     def slow(connection: Connection) -> None:
+        connection.execute(text("SELECT 1"))
         held.set()
         assert go_on.wait(10)
         order.append("slow")
+
+    def quick(name: str) -> Callable[[Connection], None]:
+        def work(connection: Connection) -> None:
+            connection.execute(text("SELECT 1"))
+            order.append(name)
+
+        return work
 
     def begin(work: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=work)
@@ -239,8 +247,8 @@ def test_write_waits_for_the_writer_of_its_source_alone(store: SqlStateStore) ->
 
     first = begin(lambda: store._database.write(slow, source="s"))
     assert held.wait(10)
-    second = begin(lambda: store._database.write(lambda connection: order.append("second"), source="s"))
-    store._database.write(lambda connection: order.append("other"), source="t")
+    second = begin(lambda: store._database.write(quick("second"), source="s"))
+    store._database.write(quick("other"), source="t")
     go_on.set()
     first.join()
     second.join()
