@@ -1294,6 +1294,15 @@ class StateStoreContract(LeaseContract):
 
         assert self.refused == {"a"}
 
+    def test_page_that_was_published_late_stays_if_it_was_sent_anew(self, store: StateStore) -> None:
+        """A delete of what a lost request published must not take away what came after it."""
+        self.post(store, sent("a"), *gone("b"), Skipped(external_id="c", version="v", rules="r", reason="-"))
+        late = [Deleting(external_id=name, ground=Ground.LATE) for name in "abc"]
+
+        self.post(store, *late)
+
+        assert self.refused == {"a"}
+
     def test_page_that_was_sent_while_it_was_deleted_is_kept_in_sight(self, store: StateStore) -> None:
         """Nobody knows which of the two requests came last, so the row stays."""
         self.decide(store, TakeDown(external_id="a", by="ada", why="leaked"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from syncd.decision import TakeDown
 from syncd.testing.simulation.crashes import OTHER_ANSWERS, Scenario, nothing, pages, rehearse, remove
 from syncd.testing.simulation.world import World
 
@@ -44,7 +45,60 @@ def _withdrawn_and_restored(world: World) -> None:
     world.replace_state(lost=False)
 
 
+def _made_anew_after_a_backup(world: World) -> None:
+    world.back_up()
+    _gone_by_hand_and_changed(world)
+
+
+def _gone_and_restored(world: World) -> None:
+    remove(world, "a")
+    world.replace_state(lost=False)
+
+
+def _longer(world: World) -> None:
+    world.write("h", "one-h", sections="pqr")
+
+
+def _taken_down(world: World) -> None:
+    world.decide(TakeDown(by="ada", why="a secret", external_id="h"))
+
+
+def _shorter_and_many_gone(world: World) -> None:
+    world.write("h", "one-h", sections="pr")
+    remove(world, "abcde")
+
+
+def _as_long_as_before(world: World) -> None:
+    world.write("h", "two-h", sections="pqrs")
+
+
+def _changed(world: World) -> None:
+    world.write("a", "two-a")
+
+
+def _refused_and_gone_by_hand(world: World) -> None:
+    world.write("a", "poison", kind="poison")
+    world.remote.admin_deletes("a")
+    world.loop.call_later(100.0, remove, world, "a")
+
+
 STORIES = {
+    "a page that was made anew after the backup, and gone when it was restored": (
+        Scenario("backup", pages, _made_anew_after_a_backup, _gone_and_restored),
+        {},
+    ),
+    "a late try of a part whose page was taken down and restored": (
+        Scenario("late", pages, _longer, _taken_down),
+        {"w1.POST h#r#1": "late", "w1.POST h#r#1.late": "280"},
+    ),
+    "a part that its page has again, after another part got no answer": (
+        Scenario("parts", _long, _shorter_and_many_gone, _as_long_as_before),
+        {"w1.POST h#q#2": "garbage-after"},
+    ),
+    "a late try of a page that was parked, removed by hand, and then gone": (
+        Scenario("late", pages, _changed, _refused_and_gone_by_hand),
+        {"w1.POST a#2": "late", "w1.POST a#2.late": "280"},
+    ),
     "a page that was empty in the backup, and gone when it was restored": (
         Scenario("backup", _one_empty, _filled_after_a_backup, _restored),
         {},
