@@ -225,6 +225,7 @@ class Applier:
 
     def _note(self, task: Task, error: PageError | None = None) -> None:
         """Count a page for the error budget, unless it was bad before this run."""
+        self.tally.arrived += error is None
         was_bad = task.record is not None and task.record.state == RecordState.QUARANTINED
         if error is not None and (was_bad or _unsure(task.record) or isinstance(error, EmptyPage)):
             return

@@ -184,7 +184,8 @@ def _action(one: Upsert | Part) -> Action:
 
 @dataclass(slots=True)
 class Tally:
-    """What a run did so far; `parts`: external ids of the further parts that its long pages have."""
+    """What a run did so far; `parts`: external ids of the further parts that its long pages have; `arrived`:
+    documents that are in Intercom as they should be, in however many parts."""
 
     created: int = 0
     updated: int = 0
@@ -197,6 +198,7 @@ class Tally:
     unlinked: int = 0
     refused: int = 0
     taken_down: int = 0
+    arrived: int = 0
     parts: set[str] = field(default_factory=set)
     errors: list[tuple[str, str]] = field(default_factory=list)
 

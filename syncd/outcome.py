@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from syncd.attempt import Attempt
 from syncd.change import Tally
 from syncd.decision import Orders, Question
+from syncd.drift import Kind
 from syncd.journal import Hold, Standing
 from syncd.model import Report, Result
 from syncd.plan import Listing, Plan
@@ -115,7 +116,7 @@ def lasting(standing: Standing, survey: Survey, tally: Tally) -> Standing:
     left = _left_out(survey.listing, survey.plan, tally)
     return replace(
         standing,
-        unchanged=survey.plan.unchanged + tally.same + tally.adopted + tally.created + tally.updated,
+        unchanged=survey.plan.unchanged + tally.arrived,
         skipped=_skipped(survey.listing, survey.plan, tally),
         notices="\n".join(" ".join(notice.splitlines()) for notice in left) or None,
     )
@@ -144,7 +145,18 @@ def _drift_notices(attempt: Attempt) -> list[str]:
     settlement, name = attempt.settlement, attempt.name
     notices: list[str] = []
     if attempt.restored:
-        notices.append("the state is older than the last run: all pages were compared with Intercom first")
+        notices.append(
+            "the state is older than the last run: all pages were compared with Intercom first. What people "
+            "decided since it was saved is lost: take pages down again before their documents change"
+        )
+        if gone := [drift.external_id for drift in settlement.left if drift.kind is Kind.MISSING]:
+            named = ", ".join(repr(external_id) for external_id in gone[:3]) + (
+                ", …" if len(gone) > 3 else ""
+            )
+            notices.append(
+                f"{len(gone)} page(s) that it knows are gone from Intercom, maybe taken down since: {named}. "
+                f"syncd takedown keeps a page out, syncd verify {name} --repair sends all of them again"
+            )
     if attempt.unasked is not None:
         notices.append(
             f"Intercom could not be asked which pages it has, so all are told as new: {attempt.unasked}"

@@ -104,13 +104,11 @@ async def look_at_intercom(
 
 
 def _repaired(source: Source, run: Run, standing: Standing) -> tuple[Kind, ...]:
-    if run.full or run.repair or source.drift == "repair":
-        return REPAIRABLE
-    if standing.verified_at is None:
+    if standing.verified_at is None and not run.repair:
         # After an old backup was restored, what differs was sent later by this very syncd. What is missing
-        # may have been taken away by a person, of whom this state does not know.
+        # may have been taken down by a person, of whom this state does not know.
         return (Kind.EDITED, Kind.FLAGS)
-    return ()
+    return REPAIRABLE if run.full or run.repair or source.drift == "repair" else ()
 
 
 async def _look_at_each(

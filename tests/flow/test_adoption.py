@@ -215,6 +215,30 @@ def test_p20_restored_backup_deletes_nothing_before_it_was_compared(workplace: W
     assert sorted(workplace.pages()) == sorted((some(20).keys() - {"page-0003.md"}) | {"new.md"})
 
 
+@pytest.mark.parametrize("drift", ["report", "repair"])
+def test_p20_restored_backup_brings_no_page_back_that_was_taken_down(
+    workplace: Workplace, drift: str
+) -> None:
+    """The older state does not know of it; what Intercom no longer has is named, and left so."""
+    workplace.configure(drift=drift)
+    workplace.write(some(5))
+    workplace.sync()
+    shutil.copy(workplace.state, workplace.home / "backup")
+    assert workplace.run("takedown", "page-0003.md", "--why", "leaked").code == 0
+    workplace.sync()
+    for left in ("-wal", "-shm"):
+        (workplace.home / f"syncd.db{left}").unlink(missing_ok=True)
+    shutil.copy(workplace.home / "backup", workplace.state)
+
+    for arguments in (("--full",), ()):
+        done = workplace.sync(*arguments)
+        assert "page-0003.md" not in workplace.pages()
+        if arguments:
+            assert done["notices"][1].startswith(
+                "1 page(s) that it knows are gone from Intercom, maybe taken down since: 'page-0003.md'. "
+            )
+
+
 def test_state_of_today_is_trusted(workplace: Workplace) -> None:
     """Nothing is listed when nothing was restored."""
     workplace.write(some(3))

@@ -48,6 +48,23 @@ def test_f29_page_that_comes_back_starts_anew(workplace: Workplace) -> None:
     assert workplace.writes() == []
 
 
+def test_f29_page_that_somebody_removed_while_it_was_away_is_made_anew(workplace: Workplace) -> None:
+    """What comes back is looked at, since its row alone would say that it is there as it was."""
+    workplace.write(some(3))
+    workplace.sync()
+    (workplace.docs / "page-001.md").rename(workplace.home / "elsewhere.md")
+    workplace.sync()
+    workplace.running.workspace.delete_page(workplace.pages()["page-001.md"].id)
+    (workplace.home / "elsewhere.md").rename(workplace.docs / "page-001.md")
+    workplace.exchanges()
+
+    assert workplace.sync()["result"] == "ok"
+
+    assert workplace.pages().keys() == some(3).keys()
+    assert workplace.writes()[0] == ("POST", "page-001.md")
+    assert workplace.sync()["requests"] == 0
+
+
 def test_absence_has_to_last(workplace: Workplace) -> None:
     """Two listings in a row within `min_absence` are one observation."""
     workplace.configure(deletions={"confirm": 2, "min_absence": "15m"})

@@ -63,6 +63,26 @@ async def settled(bench: Bench) -> None:
     assert shown(bench) == expected(bench)
 
 
+async def test_p08_fifth_of_all_requests_may_be_lost(bench: Bench) -> None:
+    """Creates, updates and deletes, some of them applied: a clean run and their time make all of it good."""
+    names = list(some(60))
+    bench.world.files = some(60)
+    await bench.sync()
+    bench.world.files |= {name: f"edited {name}" for name in names[:40]}
+    bench.world.files |= {f"new-{number:02}": f"new {number}" for number in range(40)}
+    for name in names[-10:]:
+        del bench.world.files[name]
+    touched = [*names[:40], *names[-10:], *(f"new-{number:02}" for number in range(40))]
+    for place, name in enumerate(touched[::5]):
+        bench.target.fail(LOST, external_id=name, applied=place % 2 == 0)
+
+    assert (await bench.sync()).report.failed == 18
+    await bench.sync()
+
+    assert shown(bench) == expected(bench)
+    await settled(bench)
+
+
 @pytest.mark.parametrize("applied", [True, False])
 async def test_p08_lost_answer_is_made_good_by_the_next_run(bench: Bench, applied: bool) -> None:
     """F31, F32: the page is upserted again, whether the first request was applied or not."""

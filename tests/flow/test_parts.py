@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import URL, Workplace
+from tests.connectors.confluence_export.builders import HtmlPage, html_files, write_zip
 
 
 def section(name: str, words: str = "word", count: int = 160) -> str:
@@ -277,3 +278,34 @@ def test_takedown_takes_all_parts(place: Workplace) -> None:
     assert place.run("restore", "guide.md").code == 0
     place.sync()
     assert set(place.pages()) == PARTS | {"a.md"}
+
+
+def _export(place: Workplace, **sections: str) -> None:
+    """A space whose long page has these sections, and another page that links to one of them."""
+    body = "".join(
+        f'<h2 id="Guide-{name}">{name}</h2><p>{f"{word} " * 160}</p>' for name, word in sections.items()
+    )
+    other = HtmlPage(id="8", title="Other", body='<p><a href="Guide_7.html#Guide-Two">two</a></p>')
+    guide = HtmlPage(id="7", title="Guide", body=f"<p>Welcome.</p>{body}")
+    write_zip(place.home / "export.zip", html_files([guide, other]))
+
+
+def test_long_page_of_a_confluence_export_travels_in_parts(place: Workplace) -> None:
+    """They are called after the page's id and its headings; an edit or a lost section is one request."""
+    del place.settings["root"]
+    place.configure(connector="confluence_export", path="export.zip")
+    _export(place, One="a", Two="b", Three="c")
+    assert place.sync()["created"] == 4
+    pages = place.pages()
+    assert set(pages) == {"7", "7#two", "7#three", "8"}
+    assert pages["7#two"].title == "Guide \u203a Two"
+    assert f'<a href="{pages["7#two"].url}">' in pages["8"].html
+    quiet(place)
+
+    _export(place, One="a", Two="edited", Three="c")
+    place.sync()
+    assert place.writes() == [("POST", "7#two")]
+    _export(place, One="a", Two="edited")
+    place.sync()
+    assert place.writes() == [("DELETE", "7#three")]
+    quiet(place)

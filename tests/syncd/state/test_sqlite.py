@@ -23,7 +23,7 @@ from syncd.state.health import examine
 from syncd.state.migrate import History, history
 from syncd.state.past import DOUBTS
 from syncd.state.store import SqlStateStore
-from syncd.testing.state import intent, sent
+from syncd.testing.state import failed, intent, sent
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -99,6 +99,21 @@ class TestOpening:
 
         assert path.with_name("syncd.db-wal").stat().st_size == 0
         other.close()
+
+    def test_p15_log_stays_small_while_a_reader_has_the_state_open(self, tmp_path: Path) -> None:
+        """A dashboard that looks now and then keeps no log from beginning anew, however much is written."""
+        path = tmp_path / "syncd.db"
+        fill(path, "a")
+        log, sizes = path.with_name("syncd.db-wal"), []
+        with SqlStateStore(url(path)) as store, SqlStateStore(url(path), read_only=True) as reader:
+            run = store.start("s", trigger="test", at=1.0)
+            for turn in range(70):
+                reader.records("s")
+                store.write("s", run, [failed("a", error=f"{turn} " * 100_000)], at=2.0)
+                sizes.append(log.stat().st_size)
+
+        assert max(sizes) < 16 * 2**20
+        assert path.stat().st_size > 16 * 2**20
 
     def test_file_name_may_hold_anything(self, tmp_path: Path) -> None:
         """What means something in a URL of SQLite is only a name here."""
