@@ -16,7 +16,7 @@ from collections.abc import Collection
 from syncd.testing.simulation.campaign import CHUNK, lives, told
 from syncd.testing.simulation.world import live
 
-TELL = 100
+TELL = 20
 """Chunks after which a long run says how far it is."""
 
 
