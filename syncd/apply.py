@@ -275,6 +275,7 @@ class Applier:
                 await self._journal.write(Uncertain(external_id=page.external_id, error=str(error)))
                 self.tally.failure(page.external_id, error)
                 return False
+            self.tally.acknowledged(page.external_id, receipt)
         if one is change:
             self._note(change.task)
         # Counted before: an entry that waits is committed even if this task is given up.

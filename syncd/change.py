@@ -7,8 +7,20 @@ from dataclasses import dataclass, field
 from syncd.errors import EmptyPage, PageError, PageWithheld
 from syncd.guards import Candidate
 from syncd.journal import INCLUDED, Ground
-from syncd.model import Action, Page, Record, RecordState, RemotePage
+from syncd.model import (
+    Action,
+    Ingestion,
+    Page,
+    Receipt,
+    Record,
+    RecordState,
+    RemotePage,
+    ingested,
+)
 from syncd.plan import Task, surplus
+
+SAMPLE = 3
+"""Pages of a run of which it is kept when Intercom read them in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +196,13 @@ def _action(one: Upsert | Part) -> Action:
 
 @dataclass(slots=True)
 class Tally:
-    """What a run did so far; `parts`: external ids of the further parts that its long pages have; `arrived`:
-    documents that are in Intercom as they should be, in however many parts."""
+    """What a run did so far.
+
+    Attributes:
+        parts: external ids of the further parts that its long pages have.
+        arrived: documents that are in Intercom as they should be, in however many parts.
+        ingestions: of the first pages that it sent.
+    """
 
     created: int = 0
     updated: int = 0
@@ -201,6 +218,7 @@ class Tally:
     arrived: int = 0
     parts: set[str] = field(default_factory=set)
     errors: list[tuple[str, str]] = field(default_factory=list)
+    ingestions: list[Ingestion] = field(default_factory=list)
 
     def foresee(self, change: Change) -> None:
         """Count what would become of a change if all goes well."""
@@ -238,6 +256,12 @@ class Tally:
             self.adopted += 1
         else:
             self.updated += 1
+
+    def acknowledged(self, external_id: str, receipt: Receipt) -> None:
+        """Keep what the answer told of Fin, of a few pages."""
+        if receipt.written_at is not None and len(self.ingestions) < SAMPLE:
+            at = ingested(receipt.written_at, receipt.ingested_at)
+            self.ingestions.append(Ingestion(external_id, receipt.page_id, receipt.written_at, at))
 
     def failure(self, external_id: str, error: PageError) -> None:
         """Count a page that stays as it was."""

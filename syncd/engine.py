@@ -32,6 +32,7 @@ from syncd.workers import Workers
 
 if TYPE_CHECKING:
     from syncd.decision import TakeDown
+    from syncd.intercom.pages import Pages
     from syncd.preview import Preview
     from syncd.state.store import SqlStateStore
     from syncd.takedown import TakenDown
@@ -145,13 +146,10 @@ class Engine:
             PageError, SourceError: Intercom gives no valid answer.
             ConfigError: there is no access token.
         """
-        from syncd.intercom.pages import Pages
-
-        standing = (await self.ask(lambda store: store.before(name))).standing
-        if standing.import_source_id is None:
-            return {}  # nothing of this source was ever sent
         async with self._connections() as intercom:
-            pages = Pages(intercom.retrying(intercom.transport()), source_id=standing.import_source_id)
+            pages = await self._pages(name, intercom)
+            if pages is None:
+                return {}
             try:
                 async with asyncio.timeout(PREVIEW_S):
                     found = {key: await pages.shown(page_id) for key, page_id in page_ids.items()}
@@ -239,11 +237,37 @@ class Engine:
                     )
                 except LeaseLost as error:  # before there was a run that could tell it
                     outcome = _failed(name, error)
+                if trip is sync_source and outcome.error is None and not run.stop.is_set():
+                    await self._follow_ingestion(name, outcome, intercom)
             # The number was bound in a task of the trip, which is not this one.
             with bound(run=noting.run):
                 if isinstance(outcome.error, LeaseLost):
                     log.warning("lease_lost", epoch=run.epoch, consequence="abandoning run")
                 return _logged(outcome, trigger)
+
+    async def _pages(self, name: str, intercom: Intercom) -> Pages | None:
+        """What looks at a source's pages; None if nothing of it was ever sent."""
+        from syncd.intercom.pages import Pages
+
+        standing = (await self.ask(lambda store: store.before(name))).standing
+        if standing.import_source_id is None:
+            return None
+        return Pages(intercom.retrying(intercom.transport()), source_id=standing.import_source_id)
+
+    async def _follow_ingestion(self, name: str, outcome: Outcome, intercom: Intercom) -> None:
+        from syncd.ingestion import follow
+
+        async def target() -> Pages | None:
+            return await self._pages(name, intercom)
+
+        await follow(
+            name,
+            outcome.ingestions,
+            store=self._store,
+            lane=self._lane,
+            target=target,
+            clock=SystemClock(),
+        )
 
     def _lease(self, name: str, trigger: str) -> HeldLease | None:
         """What keeps other processes from the source, where no lock on a file does."""

@@ -212,11 +212,15 @@ class Receipt:
         remote_digest: digest of the title, html and url that the answer showed, so that a later
             listing can be compared with it even if Intercom normalises what it stores.
         unsure: an earlier try of the same write got no answer, and may take effect after this one.
+        written_at, ingested_at: when the page was written, and last read in for Fin, in Unix seconds of
+            Intercom's clock; None where the answer does not tell.
     """
 
     page_id: str
     remote_digest: str
     unsure: bool = False
+    written_at: float | None = None
+    ingested_at: float | None = None
 
 
 class RemotePage(NamedTuple):
@@ -226,6 +230,7 @@ class RemotePage(NamedTuple):
         external_id: "" for a page that somebody made without one.
         remote_digest: of its title, html and url.
         availability: its flags; None where the answer does not tell.
+        ingested_at: as in Receipt.
     """
 
     page_id: str
@@ -234,6 +239,26 @@ class RemotePage(NamedTuple):
     title: str = ""
     locale: str = "en"
     availability: Availability = Availability()
+    ingested_at: float | None = None
+
+
+class Ingestion(NamedTuple):
+    """One write that Intercom acknowledged, and when it read the page in for Fin.
+
+    Attributes:
+        written_at: as in Receipt.
+        ingested_at: Unix seconds of Intercom's clock; None: not yet, when it was last asked.
+    """
+
+    external_id: str
+    page_id: str
+    written_at: float
+    ingested_at: float | None
+
+
+def ingested(written_at: float, ingested_at: float | None) -> float | None:
+    """When a page was read in as it was written at that moment; None if what was read in is older."""
+    return None if ingested_at is None or ingested_at < written_at else ingested_at
 
 
 class RecordState(StrEnum):

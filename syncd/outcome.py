@@ -11,7 +11,7 @@ from syncd.change import Tally
 from syncd.decision import Orders, Question
 from syncd.drift import Kind
 from syncd.journal import Hold, Standing
-from syncd.model import Report, Result
+from syncd.model import Ingestion, Report, Result
 from syncd.plan import Listing, Plan
 from syncd.survey import Survey
 
@@ -34,6 +34,7 @@ class Outcome:
         notices: what an operator should know besides, one sentence each.
         error: what ended the source's run; None if it reached its end.
         operations: what a sync would do; only a plan has them.
+        ingestions: of a few pages that were sent, whether Intercom has read them in for Fin.
     """
 
     report: Report
@@ -42,6 +43,7 @@ class Outcome:
     holds: tuple[Hold, ...] = ()
     error: BaseException | None = None
     operations: tuple[Operation, ...] = ()
+    ingestions: tuple[Ingestion, ...] = ()
 
 
 def sum_up(attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
@@ -102,6 +104,7 @@ def sum_up(attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
         notices=notices,
         holds=holds,
         error=attempt.error,
+        ingestions=tuple(tally.ingestions),
     )
 
 

@@ -53,6 +53,7 @@ ADAPTERS = {
 WIRING = {
     "syncd.app",
     "syncd.engine",
+    "syncd.ingestion",
     "syncd.preview",
     "syncd.takedown",
     "syncd.verdict",

@@ -192,6 +192,16 @@ def upgrade() -> None:
         sa.Column("tried_at", sa.Double),
     )
     op.create_table(
+        "ingestions",
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("external_id", sa.Text, primary_key=True),
+        sa.Column("page_id", sa.Text, nullable=False),
+        sa.Column("written_at", sa.Double, nullable=False),
+        sa.Column("ingested_at", sa.Double),
+        sa.Column("asked_at", sa.Double, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "leases",
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("owner", sa.Text, nullable=False),

@@ -145,6 +145,7 @@ def _code(row: dict[str, Any]) -> int:
     if row["result"] == "failed":
         met.append(exit_codes.of_kind(row["error_kind"]) if row["error_kind"] else exit_codes.SOURCE)
     unwell = row["quarantined"] or row["drifted"] or row["blocked_since"]
+    unwell = unwell or (row["freshness"] or {}).get("overdue")
     if unwell or row["interrupted"] or row["result"] == "partial":
         met.append(exit_codes.PARTIAL)
     return exit_codes.worst(met)
@@ -209,6 +210,14 @@ def _print(rows: list[dict[str, Any]], now: float) -> None:
                 f"\n{row['name']}: one change in twenty took {age(fresh['p95_s'])} or longer to reach "
                 f"Intercom, and the objective is {age(fresh['objective_s'])}\n"
                 f"  syncd runs --source {row['name']}"
+            )
+        if fresh["ingested_p95_s"]:
+            ingested = age(fresh["ingested_p95_s"])
+            click.echo(f"\n{row['name']}: Intercom reads pages in for Fin within {ingested} of taking them")
+        if fresh["overdue"]:
+            click.echo(
+                f"\n{row['name']}: ALARM: {fresh['overdue']} page(s) that Intercom took "
+                f"{since(fresh['overdue_since'])} were not read in for Fin within a day"
             )
         if row["taken_down"]:
             click.echo(

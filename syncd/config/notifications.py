@@ -25,6 +25,7 @@ class Kind(StrEnum):
     CREDENTIAL = "credential"  # Intercom refused the token
     STALE = "stale"  # no complete run, or changes took longer than the objective
     BLOCKED = "blocked"  # pages that are gone from the source stay published
+    INGESTION = "ingestion"  # Intercom took pages, and did not read them in for Fin
     DRIFT = "drift"  # pages are not in Intercom as they were sent
     QUARANTINE = "quarantine"  # pages could not be published
     TAKEDOWN = "takedown"  # a person took pages down
@@ -65,8 +66,8 @@ class Telling(Channel):
 
     about: tuple[Kind, ...] = Field(
         default=(),
-        description="Only of these: hold, failure, credential, stale, blocked, drift, quarantine, takedown. "
-        "Empty: all. Each comes with its recovery.",
+        description="Only of these: hold, failure, credential, stale, blocked, ingestion, drift, quarantine, "
+        "takedown. Empty: all. Each comes with its recovery.",
     )
 
     def wants(self, source: str, kind: Kind) -> bool:

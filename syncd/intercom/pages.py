@@ -73,7 +73,13 @@ class Pages:
             page_id = text_of(row, "id")
             if not _PAGE_ID.fullmatch(page_id):
                 raise Garbled("unexpected answer from Intercom: id is not an id")
-            return Receipt(page_id=page_id, remote_digest=_digest(row), unsure=answer.unsure)
+            return Receipt(
+                page_id=page_id,
+                remote_digest=_digest(row),
+                unsure=answer.unsure,
+                written_at=_moment(row, "updated_at"),
+                ingested_at=_moment(row, "last_ingested_at"),
+            )
         except Garbled as error:
             raise self._uncertain(doing, error) from error
 
@@ -176,6 +182,7 @@ class Pages:
                 ai_copilot=_flag(row, "ai_copilot_availability"),
                 ai_sales_agent=sales,
             ),
+            ingested_at=_moment(row, "last_ingested_at"),
         )
 
     def _body(self, page: Page, *, create: bool) -> Json:
@@ -271,6 +278,12 @@ def _is_gone(answer: Answer) -> bool:
 def _flag(row: Json, name: str) -> bool | None:
     value = row.get(name)
     return value if isinstance(value, bool) else None
+
+
+def _moment(row: Json, name: str) -> float | None:
+    # No page is worth less for a time that is missing.
+    value = row.get(name)
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _digest(row: Json) -> str:

@@ -150,6 +150,11 @@ def _said(problem: Problem, at: float) -> tuple[str, str]:
                 f"'syncd status' and 'syncd runs --source {name}' say what keeps them. To try now: "
                 f"syncd sync {name}"
             )
+        case Kind.INGESTION:
+            return f"Intercom took {_pages(count)}, and did not read them in for Fin{lasting}", (
+                "See in Intercom whether the source's content is in order, and ask its support. "
+                "An edit of the document sends a page again"
+            )
         case Kind.DRIFT:
             return f"{_pages(count)} are not in Intercom as they were sent", (
                 f"'syncd verify {name}' names them. To send them again: syncd verify {name} --repair"
@@ -178,6 +183,8 @@ def _over(problem: Problem) -> str:
             return "changes arrive in time"
         case Kind.BLOCKED:
             return "pages that are gone from the source are gone from Intercom"
+        case Kind.INGESTION:
+            return "Intercom has read in for Fin what it took"
         case Kind.DRIFT:
             return "all pages are in Intercom as they were sent"
         case Kind.QUARANTINE:

@@ -100,6 +100,10 @@ def _of_state(
         )
     elif late.misses(objective_s):
         yield Problem(source=name, kind=Kind.STALE, about="changes", count=late.changes, limit_s=objective_s)
+    if late.overdue:
+        yield Problem(
+            source=name, kind=Kind.INGESTION, count=late.overdue, since=late.overdue_since, alarm=True
+        )
     if summary.drifted and settings.drift == "report":
         yield Problem(source=name, kind=Kind.DRIFT, count=summary.drifted, since=summary.verified_at)
     if summary.quarantined:

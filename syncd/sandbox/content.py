@@ -29,7 +29,7 @@ class Page:
 
     Attributes:
         updated_at: Unix seconds; the ingestion of this content ends `ingest_delay_s` later.
-        ingested_before: Unix seconds at which what Fin knew before this update was ingested.
+        ingested_before: Unix seconds at which what Fin knew before this update was ingested; 0 for nothing.
         audience_ids: who may be answered from it; the API does not show them.
     """
 

@@ -304,7 +304,7 @@ class Workspace:
             locale=writing.locale,
             created_at=at,
             updated_at=at,
-            ingested_before=at,
+            ingested_before=0,
             audience_ids=source.audience_ids,
             **flags,
         )

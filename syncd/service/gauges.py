@@ -61,6 +61,8 @@ def standing(
     counts = gauge("last_run_pages", "Pages that the last run carried out.", "source", "action")
     objective = gauge("freshness_objective_seconds", "How long a change may take; 0: no objective.", "source")
     lag = gauge("freshness_seconds", "How long changes of the last 7 days took.", "source", "quantile")
+    read_in = gauge("ingestion_seconds", "How long Intercom took to read pages in.", "source", "quantile")
+    unread = gauge("ingestions_overdue", "Pages that Intercom did not read in within a day.", "source")
     for name in sorted(objectives):
         summary = summaries.get(name)
         for state in ("live", "pending", "deleting", "quarantined", "skipped", "missing", "ambiguous"):
@@ -79,9 +81,14 @@ def standing(
         for quantile, value in (("0.5", fresh.p50_s), ("0.95", fresh.p95_s)):
             if value is not None:
                 lag.add_metric([name, quantile], value)
+        for quantile, value in (("0.5", fresh.ingested_p50_s), ("0.95", fresh.ingested_p95_s)):
+            if value is not None:
+                read_in.add_metric([name, quantile], value)
+        unread.add_metric([name], fresh.overdue)
         for action in ACTIONS:
             counts.add_metric([name, action], getattr(last, action, 0))
     yield from (pages, held, parked, since, complete, began, results, counts, objective, lag)
+    yield from (read_in, unread)
     open_ = gauge("open_problems", "What needs a person, by what people are told of.", "source", "kind")
     alarms = gauge("alarms", "Problems that last too long, as deletions held for more than 24 h.", "source")
     found = [problem for problem in problems if problem.source in objectives]

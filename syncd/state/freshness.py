@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, text
 
 from syncd.state.queries import SourceSummary
 from syncd.state.store import SqlStateStore
-from syncd.state.tables import HAS_LAG, outcomes
+from syncd.state.tables import HAS_LAG, ingestions, outcomes
 
 WINDOW_S = 7 * 86400.0
 WINDOW_CHANGES = 1000
 """A source is judged by the newest changes: so many at most, none older than so many seconds."""
+
+INGESTED_WITHIN_S = 86400.0
+"""Seconds in which Intercom should have read in what it acknowledged. It speaks of ten hours at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +32,22 @@ class Freshness:
     Attributes:
         changes: how many they are.
         p50_s, p95_s: half of them, and 95 of 100, took no longer; None without a change.
+        ingested: pages, a few of each run, of which Intercom told when it read them in for Fin.
+        ingested_p50_s, ingested_p95_s: how long that took from the acknowledgement, in the same way.
+        ingesting: such pages that were not read in when Intercom was last asked.
+        overdue: those of them that had waited for more than INGESTED_WITHIN_S by then.
+        overdue_since: Unix seconds when the first of these was sent; None without one.
     """
 
     changes: int = 0
     p50_s: float | None = None
     p95_s: float | None = None
+    ingested: int = 0
+    ingested_p50_s: float | None = None
+    ingested_p95_s: float | None = None
+    ingesting: int = 0
+    overdue: int = 0
+    overdue_since: float | None = None
 
     def misses(self, objective_s: float) -> bool:
         """Whether changes took longer than they may; never with an objective of 0, which is none."""
@@ -44,6 +59,10 @@ _LAGS = (
     .where(outcomes.c.source == bindparam("of"), text(HAS_LAG), outcomes.c.at >= bindparam("since"))
     .order_by(outcomes.c.id.desc())
     .limit(WINDOW_CHANGES)
+)
+_INGESTIONS = select(ingestions.c.written_at, ingestions.c.ingested_at, ingestions.c.asked_at).where(
+    ingestions.c.source == bindparam("of"),
+    or_(ingestions.c.ingested_at.is_(None), ingestions.c.written_at >= bindparam("since")),
 )
 _NEW = (
     select(outcomes.c.id, outcomes.c.source, outcomes.c.lag_s)
@@ -58,12 +77,36 @@ def freshness(
     """Return how fresh each of the sources is at a moment, in Unix seconds."""
 
     def work(connection: Connection) -> dict[str, Freshness]:
-        return {
-            name: summed([row[0] for row in connection.execute(_LAGS, {"of": name, "since": now - window_s})])
-            for name in names
-        }
+        found = {}
+        for name in names:
+            asked = {"of": name, "since": now - window_s}
+            changes = summed([row[0] for row in connection.execute(_LAGS, asked)])
+            found[name] = _with_ingestions(changes, connection.execute(_INGESTIONS, asked))
+        return found
 
     return store.read(work)
+
+
+def _with_ingestions(changes: Freshness, rows: Iterable[Row[Any, Any, Any]]) -> Freshness:
+    lags_s: list[float] = []
+    ingesting, overdue = 0, []
+    for written_at, ingested_at, asked_at in rows:
+        if ingested_at is not None:
+            lags_s.append(ingested_at - written_at)
+            continue
+        ingesting += 1
+        if asked_at - written_at > INGESTED_WITHIN_S:
+            overdue.append(written_at)
+    done = summed(lags_s)
+    return replace(
+        changes,
+        ingested=done.changes,
+        ingested_p50_s=done.p50_s,
+        ingested_p95_s=done.p95_s,
+        ingesting=ingesting,
+        overdue=len(overdue),
+        overdue_since=min(overdue, default=None),
+    )
 
 
 def is_stale(summary: SourceSummary | None, objective_s: float, *, now: float) -> bool:

@@ -232,6 +232,19 @@ notices = Table(
     Column("tried_at", Double),
 )
 
+# How soon Intercom read in what was sent, of a few pages; see syncd.ingestion.
+ingestions = Table(
+    "ingestions",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("external_id", Text, primary_key=True),
+    Column("page_id", Text, nullable=False),
+    Column("written_at", Double, nullable=False),
+    Column("ingested_at", Double),
+    Column("asked_at", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # On SQLite an operating-system lock does this work; the rows are for stores that several machines share.
 leases = Table(
     "leases",

@@ -23,6 +23,7 @@ class FakeTarget:
     Attributes:
         held: external_id → the page as it was sent last.
         flags: external_id → its availability, as it was set last.
+        ingested: external_id → when it was last read in; nothing is by itself.
         calls: (what, external_id) of each call, in order, the failed ones too.
     """
 
@@ -31,6 +32,7 @@ class FakeTarget:
     ) -> None:
         self.held: dict[str, Page] = {}
         self.flags: dict[str, Availability] = {}
+        self.ingested: dict[str, float] = {}
         self.calls: list[tuple[str, str]] = []
         self._creation = creation
         self._revives = revives
@@ -93,6 +95,7 @@ class FakeTarget:
             page.title,
             page.locale,
             self.flags.get(external_id, Availability()),
+            self.ingested.get(external_id),
         )
 
     def _digest(self, page: Page) -> str:

@@ -82,6 +82,8 @@ class Views:
         before = number(request, "before")
         runs = await self._desk.read(lambda store: browse.runs_of(store, name, before=before))
         notices = await self._desk.read(lambda store: browse.notices(store, name))
+        now = self._desk.service.clock.now()
+        fresh = await self._desk.read(lambda store: freshness(store, [name], now=now))
         latest = runs.rows
         if before is not None:
             found = await self._desk.read(lambda store: browse.latest_runs(store, [name], limit=RUNS))
@@ -92,6 +94,7 @@ class Views:
             source=await stands(self._desk, name, latest),
             runs=runs,
             notices=notices,
+            fresh=fresh[name],
             first=before is None,
             said=said(request),
         )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Workplace
+from syncd.sandbox import Sandbox, serving
+from syncd.sandbox.switches import Switches
+from tests.conftest import TOKEN, Workplace
 
 HOUR_S = 3600.0
 
@@ -33,6 +36,8 @@ def test_change_is_timed_from_its_file_to_the_acknowledgement(workplace: Workpla
     workplace.sync()
     assert fresh(workplace) == {
         "changes": 0, "p50_s": None, "p95_s": None, "objective_s": 86400.0, "met": True, "stale": False,
+        "ingested": 2, "ingested_p50_s": 0.0, "ingested_p95_s": 0.0, "ingesting": 0, "overdue": 0,
+        "overdue_since": None,
     }  # fmt: skip
 
     workplace.write({"b.md": "# B\n\nOther text.\n"})
@@ -107,3 +112,33 @@ def test_source_without_a_complete_run_for_long_is_stale(workplace: Workplace) -
         "\nhandbook: STALE: the last complete run was 2 d ago, and the objective is 1 d\n"
         "  syncd sync handbook\n"
     ) in workplace.run("status").out
+
+
+def test_pages_that_intercom_never_reads_in_are_an_alarm(tmp_path: Path) -> None:
+    """It took them, and Fin does not know them: nothing else would tell."""
+    with serving(Sandbox(tokens=[TOKEN], switches=Switches(ingest_delay_s=1e9))) as running:
+        _find_what_was_never_read_in(Workplace(tmp_path, running))
+
+
+def _find_what_was_never_read_in(workplace: Workplace) -> None:
+    workplace.top["metrics_textfile"] = "syncd.prom"
+    workplace.configure()
+    workplace.write({"a.md": "# A\n\nText.\n", "b.md": "# B\n\nText.\n"})
+    workplace.sync()
+    assert (fresh(workplace)["ingesting"], fresh(workplace)["overdue"]) == (2, 0)
+    with sqlite3.connect(workplace.state) as state:
+        state.execute("UPDATE ingestions SET written_at = written_at - 90000, asked_at = asked_at - 90000")
+    state.close()
+    assert workplace.run("status").code == 0
+
+    assert workplace.sync()["requests"] == 0, "the run itself had nothing to ask"
+
+    status = workplace.run("status")
+    assert status.code == 3
+    assert (
+        "handbook: ALARM: 2 page(s) that Intercom took 1 d ago were not read in for Fin within" in status.out
+    )
+    metrics = (workplace.home / "syncd.prom").read_text(encoding="utf-8")
+    assert 'syncd_ingestions_overdue{source="handbook"} 2.0' in metrics
+    assert 'syncd_open_problems{kind="ingestion",source="handbook"} 1.0' in metrics
+    assert 'syncd_alarms{source="handbook"} 1.0' in metrics
