@@ -43,7 +43,10 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u
 _SHOWN_BY_REPR = set(" \t=\r\n\"'")
 
 # They log every request, every change of a file, every step of theirs, and httpcore its headers.
-_CHATTY = ("httpcore", "httpx", "hpack", "asyncio", "alembic", "apscheduler", "uvicorn", "watchfiles")
+_CHATTY = (
+    *("httpcore", "httpx", "hpack", "asyncio", "alembic", "apscheduler", "uvicorn", "watchfiles"),
+    *("opentelemetry", "sentry_sdk", "urllib3"),
+)
 
 _KEPT_LINES = 10_000
 FLUSH_S = 1.0

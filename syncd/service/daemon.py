@@ -19,6 +19,7 @@ from syncd.log import get_logger, redact
 from syncd.notify.notifier import sender
 from syncd.service.announce import Address, announced, announcement
 from syncd.service.control import Control
+from syncd.service.crashes import reported
 from syncd.service.guard import guarded
 from syncd.service.health import Health
 from syncd.service.metrics import Metrics
@@ -26,6 +27,7 @@ from syncd.service.notices import Notices
 from syncd.service.server import listening, serving
 from syncd.service.service import Service
 from syncd.service.shutdown import Signals
+from syncd.service.traces import traced
 from syncd.service.watch import Watch, places
 from syncd.service.webhooks import Webhooks
 from syncd.state.database import is_postgres
@@ -47,7 +49,9 @@ async def serve(config: Config, store: SqlStateStore, *, load: Callable[[], Conf
         StateStoreError: the state cannot be read.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(reported(os.environ))
         daemon = await _Daemon.build(config, store, load, stack)
+        stack.enter_context(traced(daemon.service, os.environ))
         await daemon.run()
 
 
