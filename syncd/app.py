@@ -278,6 +278,7 @@ def state_store(config: Config, *, command: str) -> Iterator[SqlStateStore]:
         StateStoreError: it cannot be used.
     """
     from syncd.state.locks import ProcessLock, lock_path
+    from syncd.state.restored import distrust_if_older, kept_out
     from syncd.state.sqlite import sqlite_path
     from syncd.state.store import SqlStateStore
 
@@ -293,11 +294,11 @@ def state_store(config: Config, *, command: str) -> Iterator[SqlStateStore]:
 
             require_whole(path)
         lock.unclean = False
-        with SqlStateStore(config.state_url, noted=lock.remember) as store:
+        with SqlStateStore(
+            config.state_url, noted=lambda number, at: lock.remember(number, at, kept_out(store))
+        ) as store:
             if lock.last_run is not None:
-                from syncd.state.restored import distrust_if_older
-
-                distrust_if_older(store, lock.last_run)
+                distrust_if_older(store, lock.last_run, lock.kept_out, at=SystemClock().now())
             yield store
 
 

@@ -150,7 +150,7 @@ def _drift_notices(attempt: Attempt) -> list[str]:
     if attempt.restored:
         notices.append(
             "the state is older than the last run: all pages were compared with Intercom first. What people "
-            "decided since it was saved is lost: take pages down again before their documents change"
+            "decided since it was saved is lost, but for pages that were taken down before the last run"
         )
         if gone := [drift.external_id for drift in settlement.left if drift.kind is Kind.MISSING]:
             named = ", ".join(repr(external_id) for external_id in gone[:3]) + (

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from syncd.errors import SourceBusy, StateStoreError
 
 _held: set[int] = set()
 
-_MAX_BYTES = 65_536
+_MAX_BYTES = 1_048_576
 
 
 def _close_in_child() -> None:
@@ -37,6 +37,16 @@ class LastRun(NamedTuple):
     started: float
 
 
+class KeptOut(NamedTuple):
+    """A page that a person took down; `since`: Unix seconds."""
+
+    source: str
+    external_id: str
+    since: float
+    by: str
+    why: str
+
+
 class ProcessLock(AbstractContextManager["ProcessLock"]):
     """Held from `with` to its end, or to the end of the process, however it ends.
 
@@ -46,6 +56,7 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
 
     Attributes:
         last_run: the newest run that any holder told; None if none did.
+        kept_out: the pages that were taken down when it began.
         unclean: whether the last holder died with the lock. It stays so, for later holders too, until
             somebody who has looked at the state sets it to False.
     """
@@ -66,6 +77,7 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
             "since": datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds"),
         }
         self.last_run: LastRun | None = None
+        self.kept_out: tuple[KeptOut, ...] = ()
         self.unclean = False
         self._descriptor: int | None = None
 
@@ -102,12 +114,16 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
         _held.add(descriptor)
         content = os.pread(descriptor, _MAX_BYTES, 0)
         self.last_run, self.unclean = _run_in(content), b'"pid"' in content or b'"unclean"' in content
+        self.kept_out = _kept_out_in(content)
         self._write(self._holder | self._noted())
         return self
 
-    def remember(self, number: int, started: float) -> None:
-        """Keep a run that has begun, for whoever holds the lock later; `started`: Unix seconds."""
-        self.last_run = LastRun(number, started)
+    def remember(self, number: int, started: float, kept_out: Iterable[KeptOut] = ()) -> None:
+        """Keep a run that has begun, for whoever holds the lock later; `started`: Unix seconds.
+
+        And the pages that are taken down then: whatever becomes of the state, they must not come back.
+        """
+        self.last_run, self.kept_out = LastRun(number, started), tuple(kept_out)
         self._write(self._holder | self._noted())
 
     def __exit__(
@@ -123,13 +139,17 @@ class ProcessLock(AbstractContextManager["ProcessLock"]):
             self._descriptor = None
 
     def _noted(self) -> dict[str, object]:
-        return (
-            {} if self.last_run is None else {"run": self.last_run.number, "started": self.last_run.started}
-        )
+        if self.last_run is None:
+            return {}
+        noted: dict[str, object] = {"run": self.last_run.number, "started": self.last_run.started}
+        return noted | ({"kept_out": self.kept_out} if self.kept_out else {})
 
     def _write(self, content: Mapping[str, object]) -> None:
         if self._descriptor is not None:
             text = json.dumps(content).encode()
+            if len(text) > _MAX_BYTES:  # what could not be read again would take the rest along
+                rest = {name: value for name, value in content.items() if name != "kept_out"}
+                text = json.dumps(rest).encode()
             os.pwrite(self._descriptor, text, 0)
             os.ftruncate(self._descriptor, len(text))
 
@@ -140,6 +160,14 @@ def _run_in(content: bytes) -> LastRun | None:
         return LastRun(int(told["run"]), float(told["started"]))
     except (ValueError, LookupError, TypeError):
         return None
+
+
+def _kept_out_in(content: bytes) -> tuple[KeptOut, ...]:
+    try:
+        rows = [KeptOut(*row) for row in json.loads(content)["kept_out"]]
+    except (ValueError, LookupError, TypeError):
+        return ()
+    return tuple(row for row in rows if isinstance(row.since, float))
 
 
 def lock_path(state_path: Path) -> Path:

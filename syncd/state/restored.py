@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, select, update
 
-from syncd.state.locks import LastRun
+from syncd.model import Action
+from syncd.state.locks import KeptOut, LastRun
+from syncd.state.statements import append, upsert
 from syncd.state.store import SqlStateStore
-from syncd.state.tables import holds, records, runs, sources
+from syncd.state.tables import holds, outcomes, records, runs, sources, takedowns
+
+_KEPT_OUT = select(*(takedowns.c[name] for name in KeptOut._fields))
 
 
-def distrust_if_older(store: SqlStateStore, last_run: LastRun) -> None:
+def kept_out(store: SqlStateStore) -> list[KeptOut]:
+    """The pages of all sources that people took down."""
+    return store.read(lambda connection: [KeptOut(*row) for row in connection.execute(_KEPT_OUT)])
+
+
+def distrust_if_older(
+    store: SqlStateStore, last_run: LastRun, known_out: Sequence[KeptOut], *, at: float
+) -> None:
     """If the state does not know the last run, take back what it says of Intercom and of absences.
 
     It may be older than the state that was used last, or than one that was lost and begun anew.
 
     Each source's next run compares all its pages before it deletes any; absences are counted anew, and
-    approvals are void.
+    approvals are void. What was taken down when the last run began is so in this state, too.
     """
 
     known = select(runs.c.number).where(runs.c.number == last_run.number, runs.c.started == last_run.started)
@@ -30,4 +43,21 @@ def distrust_if_older(store: SqlStateStore, last_run: LastRun) -> None:
             update(holds).values(approved=None, approved_until=None, approved_by=None, approved_at=None)
         )
 
+        there = {(row.source, row.external_id) for row in connection.execute(_KEPT_OUT)}
+        lost = [page for page in known_out if (page.source, page.external_id) not in there]
+        upsert(connection, takedowns, [page._asdict() for page in lost])
+        append(connection, outcomes, [_told(page, at) for page in lost])
+
     store.change(work)
+
+
+def _told(page: KeptOut, at: float) -> dict[str, object]:
+    return {
+        "run": 0,
+        "source": page.source,
+        "external_id": page.external_id,
+        "at": at,
+        "action": Action.TAKEDOWN.value,
+        "reason": f"{page.why} (the state was replaced by one that did not know of it)",
+        "by": page.by,
+    }

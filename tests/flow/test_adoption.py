@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -219,16 +220,14 @@ def test_p20_restored_backup_deletes_nothing_before_it_was_compared(workplace: W
 def test_p20_restored_backup_brings_no_page_back_that_was_taken_down(
     workplace: Workplace, drift: str
 ) -> None:
-    """The older state does not know of it; what Intercom no longer has is named, and left so."""
+    """Though no run remembered it: what Intercom no longer has is named, and left so."""
     workplace.configure(drift=drift)
     workplace.write(some(5))
     workplace.sync()
     shutil.copy(workplace.state, workplace.home / "backup")
-    assert workplace.run("takedown", "page-0003.md", "--why", "leaked").code == 0
     workplace.sync()
-    for left in ("-wal", "-shm"):
-        (workplace.home / f"syncd.db{left}").unlink(missing_ok=True)
-    shutil.copy(workplace.home / "backup", workplace.state)
+    assert workplace.run("takedown", "page-0003.md", "--why", "leaked").code == 0
+    _put_in_place(workplace, workplace.home / "backup")
 
     for arguments in (("--full",), ()):
         done = workplace.sync(*arguments)
@@ -237,6 +236,39 @@ def test_p20_restored_backup_brings_no_page_back_that_was_taken_down(
             assert done["notices"][1].startswith(
                 "1 page(s) that it knows are gone from Intercom, maybe taken down since: 'page-0003.md'. "
             )
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_p20_page_that_was_taken_down_stays_out_of_a_state_that_does_not_know_of_it(
+    workplace: Workplace, lost: bool
+) -> None:
+    """Lost or restored, and whether its document changes or not; the order can be taken back as ever."""
+    workplace.write(some(5))
+    workplace.sync()
+    shutil.copy(workplace.state, workplace.home / "backup")
+    workplace.write({"new.md": "# New\n\nText.\n"})
+    workplace.sync()
+    for name in ("page-0003.md", "new.md"):
+        assert workplace.run("takedown", name, "--why", "leaked", "--by", "ada").code == 0
+    workplace.sync()
+    _put_in_place(workplace, None if lost else workplace.home / "backup")
+    workplace.write({"page-0003.md": "# Page 3\n\nEdited.\n"})
+
+    for arguments in ((), ("--full",), ()):
+        workplace.sync(*arguments)
+        assert not {"page-0003.md", "new.md"} & workplace.pages().keys()
+    assert "taken down by ada" in workplace.run("explain", "new.md", "--source", "handbook").out
+    assert "did not know of it" in workplace.run("audit", "--decisions").out
+    assert workplace.run("restore", "page-0003.md").code == 0
+    workplace.sync()
+    assert "page-0003.md" in workplace.pages()
+
+
+def _put_in_place(workplace: Workplace, backup: Path | None) -> None:
+    for left in ("", "-wal", "-shm"):
+        (workplace.home / f"syncd.db{left}").unlink(missing_ok=True)
+    if backup is not None:
+        shutil.copy(backup, workplace.state)
 
 
 def test_state_of_today_is_trusted(workplace: Workplace) -> None:

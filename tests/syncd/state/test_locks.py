@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from syncd.errors import SourceBusy, StateStoreError
-from syncd.state.locks import ProcessLock, holder, lock_path
+from syncd.state.locks import KeptOut, ProcessLock, holder, lock_path
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -136,6 +136,18 @@ def test_newest_run_is_remembered(tmp_path: Path) -> None:
     assert holder(path) is None
     with lock(path) as second:
         assert second.last_run == (17, 5.0)
+
+
+@pytest.mark.parametrize(("count", "kept"), [(3, 3), (20_000, 0)])
+def test_pages_that_were_taken_down_are_remembered(tmp_path: Path, count: int, kept: int) -> None:
+    """So many that the file would not be read whole are not, and the run is all the same."""
+    path = tmp_path / "syncd.db.lock"
+    pages = [KeptOut("s", f"{number} café.md", 5.5, "ada", "leaked " * 5) for number in range(count)]
+    with lock(path) as first:
+        first.remember(17, 5.0, pages)
+    for _ in range(2):
+        with lock(path) as second:
+            assert (second.last_run, list(second.kept_out)) == ((17, 5.0), pages[:kept])
 
 
 def test_run_of_a_killed_holder_is_remembered(tmp_path: Path) -> None:
