@@ -78,11 +78,17 @@ def renew(connection: Connection, lease: Lease, *, until: float, at: float) -> L
     until = _now(connection, at) + until - at
     renewed = connection.execute(
         update(leases)
-        .where(leases.c.source == lease.source, leases.c.epoch == lease.epoch, leases.c.until != _RELEASED)
+        .where(
+            leases.c.source == lease.source,
+            leases.c.epoch == lease.epoch,
+            leases.c.owner == lease.owner,
+            leases.c.until != _RELEASED,
+        )
         .values(until=until)
     )
     if renewed.rowcount != 1:
-        check(connection, lease.source, lease.epoch)
+        # A database that failed over may have given the epoch a second time, to another process.
+        check(connection, lease.source, lease.epoch, owner=lease.owner)
         return lease
     return replace(lease, until=until)
 
@@ -92,7 +98,7 @@ def releasing(source: str, epoch: int | None) -> list[Statement]:
     return [] if epoch is None else [(_RELEASE, {"of": source, "held": epoch})]
 
 
-def check(connection: Connection, source: str, epoch: int | None) -> None:
+def check(connection: Connection, source: str, epoch: int | None, *, owner: str | None = None) -> None:
     """Make sure that what this transaction writes counts: nobody else has taken the source.
 
     Raises:
@@ -105,7 +111,7 @@ def check(connection: Connection, source: str, epoch: int | None) -> None:
         raise LeaseLost(
             f"the lease of source {source} is gone: was the state replaced while the run went on?"
         )
-    if row.epoch != epoch:
+    if row.epoch != epoch or owner not in (None, row.owner):
         raise LeaseLost(
             f"source {source} was taken over by {row.owner} at {_moment(row.since)}: this process did not "
             "renew its lease in time.\nThe run was abandoned; the other one checks what it had under way."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from syncd.errors import LeaseLost, SourceBusy
@@ -80,6 +82,13 @@ class LeaseContract:
         with pytest.raises(LeaseLost):
             self.close(store, run, epoch=first)
         assert store.records("s") == {}
+
+    def test_lease_of_another_owner_is_not_renewed(self, store: StateStore) -> None:
+        """A database that lost its last commits may give an epoch twice, and then the later owner has it."""
+        lease = self.acquire(store, "ada")
+
+        with pytest.raises(LeaseLost):
+            store.renew(replace(lease, owner="bob"), until=200.0, at=100.0)
 
     def test_end_of_a_run_gives_the_lease_back(self, store: StateStore) -> None:
         """And a renewal that was under way meanwhile does not take it again."""

@@ -194,7 +194,7 @@ class MemoryStateStore:
         return lease
 
     def renew(self, lease: Lease, *, until: float, at: float) -> Lease:
-        self._check(lease.source, lease.epoch)
+        self._check(lease.source, lease.epoch, owner=lease.owner)
         if self.leases[lease.source].until > 0:  # not given back
             self.writes += 1
             lease = self.leases[lease.source] = replace(lease, until=until)
@@ -310,9 +310,10 @@ class MemoryStateStore:
             if external_id in (None, key, rows[key].part_of):
                 rows[key] = rows[key]._replace(version="")
 
-    def _check(self, source: str, epoch: int | None) -> None:
+    def _check(self, source: str, epoch: int | None, *, owner: str | None = None) -> None:
         known = self.leases.get(source)
-        if epoch is not None and (known is None or known.epoch != epoch):
+        same = known is not None and known.epoch == epoch and owner in (None, known.owner)
+        if epoch is not None and not same:
             raise LeaseLost(f"{source} was taken over by {known.owner if known is not None else 'nobody'}")
 
     def _present(self, source: str) -> dict[str, Row]:

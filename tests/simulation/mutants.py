@@ -123,7 +123,7 @@ class _Trusting(ObservedStore):
 class _AnyEpoch(ObservedStore):
     """W8 taken out: whoever writes is believed to hold the lease."""
 
-    def _check(self, source: str, epoch: int | None) -> None:
+    def _check(self, source: str, epoch: int | None, *, owner: str | None = None) -> None:
         pass
 
 

@@ -54,6 +54,7 @@ MARKS = frozenset(
         "sent: drift",
         "sent: links",
         "sent: pending",
+        "the database failed over",
         "the lease was lost",
         "the source is busy",
         "the state was lost",

@@ -6,6 +6,7 @@ says of itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from syncd.before import Before
@@ -15,7 +16,7 @@ from syncd.journal import Deleted, Deleting, Entry, Intent, Lease, Sent
 from syncd.model import Record
 from syncd.sync import STOP_GRACE_S
 from syncd.testing.simulation.origin import CANARY, TWINS, Look, Origin, folded, head_of
-from syncd.testing.simulation.process import Process
+from syncd.testing.simulation.process import LEASE_S, Process
 from syncd.testing.simulation.remote import Departure, Remote
 
 DELETE = "delete"
@@ -26,6 +27,10 @@ some may have been made since it counted."""
 
 SLACK_S = 1.0
 """What is about to be sent in the same moment is sent."""
+
+
+RETRIES_S = 300.0
+"""A request, with all its retries, is over after so long."""
 
 
 class Broken(AssertionError):
@@ -52,6 +57,7 @@ class Laws:
         self._blanked_by_look: dict[int | None, set[str]] = {}
         self.distrusts = False
         self._first_look = 0
+        self._failed_over_at = -math.inf
         # Deleted before: when a late request publishes such a page again, it goes outside any budget.
         self._gone: set[str] = set()
         # A person let them go, and it may take more than one attempt.
@@ -108,6 +114,18 @@ class Laws:
         self.distrusts = True
         self._first_look = len(self._origin.looks)
 
+    def failed_over(self) -> None:
+        """The store lost its last commits, and with them what it knew of leases; nobody was told."""
+        self._finished.clear()
+        self._failed_over_at = self._remote.loop.time()
+
+    def lost_its_lease(self, process: Process) -> bool:
+        """Whether the store may have forgotten the lease of a process, which cannot know of that."""
+        if process.lease is None:
+            return False
+        # Whoever takes it next may get the same epoch, and then the former one can still give it back.
+        return process.lease.lease.since <= self._failed_over_at + LEASE_S
+
     def departs(
         self,
         departure: Departure,
@@ -128,7 +146,10 @@ class Laws:
             # The budgets are judged with the pages of the source before any of them went.
             self._rows_at_look[look] = sum(record.may_be_published for record in records().values())
         self._knows_better(departure, process)
-        if departure.method != "GET" and process.lease is not None:
+        # Its own clock ends what it holds: until then two processes may send.
+        since_s = departure.at - self._failed_over_at
+        forgotten = self.lost_its_lease(process) and since_s < 2 * LEASE_S
+        if departure.method != "GET" and process.lease is not None and not forgotten:
             own = process.lease.lease.epoch
             if lease is None or lease.epoch != own or lease.until <= departure.at:
                 self.fail("I6", f"{departure.method} {departure.external_id} after its lease, epoch {own}")
@@ -136,13 +157,13 @@ class Laws:
             self.fail("I7", f"{departure.method} {departure.external_id} before the limit was reset")
         if departure.method == "POST":
             intended = self._intended.get(departure.external_id)
-            if intended != departure.content_hash:
+            if intended != departure.content_hash and since_s > LEASE_S + RETRIES_S:
                 self.fail(
                     "I5", f"POST {departure.external_id} without an intent of this content ({intended})"
                 )
             self._may_blank(departure, self._rows_at_look[look], before)
         elif departure.method == "DELETE":
-            if self._intended.get(departure.external_id) != DELETE:
+            if self._intended.get(departure.external_id) != DELETE and since_s > LEASE_S + RETRIES_S:
                 self.fail("I5", f"DELETE {departure.external_id} without an intent")
             if self.distrusts:
                 self.fail("I3", f"DELETE {departure.external_id} before anybody looked at what is there")

@@ -218,3 +218,15 @@ async def network(world: World) -> None:
         await asyncio.sleep(world.haste * choices.between(f"{name}.after", 50.0, 800.0))
         if choices.pick(name, [("begins", 0.7, "outage")]) != USUAL:
             world.remote.out_until = world.loop.time() + choices.between(f"{name}.for", 20.0, 250.0)
+
+
+async def database(world: World) -> None:
+    """Is PostgreSQL, which fails over to a replica that is seconds behind."""
+    choices = world.choices
+    while world.workers > 1:
+        name = choices.next("database")
+        await asyncio.sleep(world.haste * choices.between(f"{name}.after", 100.0, 900.0))
+        if choices.pick(name, [("fails-over", 0.5, "failover")]) != USUAL:
+            image = world.store.image()
+            await asyncio.sleep(choices.between(f"{name}.behind", 0.1, 20.0))
+            world.fail_over(image)

@@ -31,7 +31,7 @@ from syncd.testing.simulation.ending import end
 from syncd.testing.simulation.laws import Laws
 from syncd.testing.simulation.loop import Stuck, VirtualLoop
 from syncd.testing.simulation.origin import CANARY, NAME, Origin, PureRenderer
-from syncd.testing.simulation.people import admin, author, editor, network, operator
+from syncd.testing.simulation.people import admin, author, database, editor, network, operator
 from syncd.testing.simulation.process import LEASE_S, LONGEST_JUMP_S, Hooks, Lane, Process
 from syncd.testing.simulation.remote import OURS, WINDOW_S, Departure, Remote, is_last_page
 from syncd.testing.simulation.store import ObservedStore
@@ -52,7 +52,7 @@ SOON_S = 12.0
 CLASSES = (
     "break", "lie", "clash", "read", "lost", "late", "5xx", "429", "401", "422", "garbage", "crash", "stop",
     "commit", "power", "clock", "outage", "admin", "tidy", "edit", "odd", "person",
-    "long", "name", "blank", "backup", "config", "token", "sigterm",
+    "long", "name", "blank", "backup", "config", "token", "sigterm", "failover",
 )  # fmt: skip
 """The classes of trouble; each seed switches each of them on or off."""
 
@@ -80,6 +80,7 @@ class World(Hooks):
         ids: names that items may have.
         fingerprint: of the configuration.
         replaced: the state was lost, or an older one was put in its place.
+        failed_over: that happened to a database, and nothing told syncd.
         forgiven: external ids of pages that a state which was replaced cannot know of: they are left alone.
     """
 
@@ -106,7 +107,7 @@ class World(Hooks):
         self._trouble_ends = self.loop.time() + TROUBLE_S * self.haste
         self._durable = self.store.image()
         self._backup = self._durable
-        self.replaced = False
+        self.replaced = self.failed_over = False
         self.forgiven: set[str] = set()
         self._limbo: set[str] = set()
         self.store.committed = self.committed
@@ -200,9 +201,14 @@ class World(Hooks):
     # Hooks ------------------------------------------------------------------------------------------
 
     def departs(self, departure: Departure) -> None:
+        process = self.processes[departure.process]
+        if departure.method == "POST" and self.laws.lost_its_lease(process):
+            # Its intent may be lost as well, or was refused: no row tells of what it makes.
+            self._limbo.add(departure.external_id)
+            self.forgiven.add(departure.external_id)
         self.laws.departs(
             departure,
-            self.processes[departure.process],
+            process,
             lease=self.store.leases.get(NAME),
             records=lambda: self.store.records(NAME),
             before=lambda: self.store.before(NAME),
@@ -280,7 +286,8 @@ class World(Hooks):
             self.write(external_id, f"start-{external_id}")
         for number in range(self.workers):
             self._boot(f"w{number + 1}")
-        others = [asyncio.create_task(work(self)) for work in (author, admin, network, editor, operator)]
+        works = (author, admin, network, editor, operator, database)
+        others = [asyncio.create_task(work(self)) for work in works]
         await asyncio.sleep(TROUBLE_S * self.haste)
         for task in others:
             task.cancel()
@@ -382,6 +389,15 @@ class World(Hooks):
         self._forgive()
         self.replaced = True
         self.laws.replaced()
+
+    def fail_over(self, image: dict[str, Any]) -> None:
+        """A replica of the database takes its place, which lacks the last commits; nobody is told."""
+        self.store.put_back(image)
+        self._limbo |= {key for key, count in self.remote.under_way.items() if count > 0}
+        self._forgive()
+        self.replaced = self.failed_over = True
+        self.laws.failed_over()
+        self.marks["the database failed over"] += 1
 
     def _forgive(self) -> None:
         rows = self.store.records(NAME).keys()
