@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import stat
 import struct
 import time
@@ -27,6 +28,8 @@ _TAIL_BYTES = 65_557  # end record of a zip with the longest comment
 _LIST_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 18
 _KINDS = {b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive", b"\x1f\x8b": "a gzip file"}
+_NEVER_PLAIN = re.compile(r"[\\\x00-\x1f]")
+_NO_NAMES = frozenset({"", ".", ".."})
 _OF_INTEREST = (".html", ".xml", ".properties")
 
 
@@ -411,9 +414,9 @@ def _not_a_zip(head: bytes, name: str, size: int) -> str:
 
 
 def _is_plain(name: str) -> bool:
-    if not name or "\\" in name or name[1:2] == ":" or any(ord(each) < 32 for each in name):
+    if not name or name[1:2] == ":" or _NEVER_PLAIN.search(name):
         return False
-    return all(part not in ("", ".", "..") for part in name.split("/"))
+    return not _NO_NAMES.intersection(name.split("/"))
 
 
 def _calendar(seconds: float) -> tuple[int, int, int, int, int, int]:

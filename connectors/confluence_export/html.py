@@ -26,9 +26,11 @@ from connectors.confluence_export.index import (
     FORMATS,
     HREF,
     Space,
+    date_of,
     decoded,
     find_spaces,
     footer_date,
+    footer_span,
     moment_of,
     newest_file,
     plain,
@@ -75,8 +77,8 @@ class _File(NamedTuple):
 
 _SITES = _File._fields.index("sites")
 
-Scanned = tuple[str, Any]
-"""(token, what was seen): a file as an earlier run remembers it."""
+Scanned = tuple[str, Any, str]
+"""(token, what was seen, digest of all but the footer's date): a file as an earlier run remembers it."""
 
 
 class HtmlExport:
@@ -222,8 +224,17 @@ class HtmlExport:
         known = self._scanned.get(name)
         if known is not None and known[0] == entry.token:
             return _File(*known[1])
-        file = _look(self._archive.read(name), name)
-        self._scanned[name] = (entry.token, file)
+        data = self._archive.read(name)
+        # A new export writes its date into each page: where nothing else moved, nothing else is looked for.
+        start, end = footer_span(data)
+        hashed = hashlib.sha256(data[:start])
+        hashed.update(data[end:])
+        rest = hashed.hexdigest()
+        if start and known is not None and known[2] == rest:
+            file = _File(*known[1])._replace(footer=date_of(data[start:end]))
+        else:
+            file = _look(data, name)
+        self._scanned[name] = (entry.token, file, rest)
         return file
 
     def _refuse_bodiless(self) -> None:

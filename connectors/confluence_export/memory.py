@@ -50,16 +50,16 @@ class Memory:
         """Load the facts of the last export; they are None if there is none."""
         self.folder = folder
         self.facts = self._load_facts()
-        self.scanned: dict[str, tuple[str, Any]] = {}
+        self.scanned: dict[str, tuple[str, Any, str]] = {}
         self.known: dict[str, Known] = {}
-        self._loaded: tuple[dict[str, tuple[str, Any]], dict[str, Known]] = ({}, {})
+        self._loaded: tuple[dict[str, tuple[str, Any, str]], dict[str, Known]] = ({}, {})
 
     def load_pages(self) -> None:
         """Load what is known of single pages; what another edition of the code made is forgotten."""
         data = self._load("pages.json")
         try:
             if data.get("edition") == EDITION:
-                self.scanned = {name: (row[0], row[1]) for name, row in data["scanned"].items()}
+                self.scanned = {name: (row[0], row[1], row[2]) for name, row in data["scanned"].items()}
                 self.known = {number: Known(row[0], row[1], row[2]) for number, row in data["known"].items()}
         except (KeyError, TypeError, IndexError, AttributeError):
             self.scanned, self.known = {}, {}

@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from connectors.confluence_export.archive import open_archive
+from connectors.confluence_export.export import Choice
+from connectors.confluence_export.html import HtmlExport, Scanned
 from syncd.errors import SourceUnavailable
 from tests.connectors.confluence_export.builders import HtmlPage, html_files, listing, write_folder, write_zip
+
+OUTSIDE_TOO = Choice(publish_outside_index=True)
 
 
 def zip_of(tmp_path: Path, *pages: HtmlPage, **given: object) -> Path:
@@ -195,6 +200,36 @@ def test_day_of_the_last_change(tmp_path: Path, written: str, day: datetime.date
     """In the exporter's locale; one that is not known is no date."""
     document = listing(zip_of(tmp_path, HtmlPage(id="1", title="A", changed=written))).documents["1"]
     assert (document.updated_at.date() if document.updated_at else None) == day
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"Jan 21, 2024 10:00", b"Jan 22, 2024 11:30"),
+        (b"Jan 21, 2024 10:00<", b"no known date<"),
+        (b"Documents : Child", b"Documents : Infant"),
+        (b'<a href="Home_1.html">Home</a></span></li>', b'<a href="Other_3.html">Other</a></span></li>'),
+        (b"Oct 02, 2023", b"Oct 03, 2023"),
+        (b'<div id="page">', b'<div id="page" data-base-url="https://acme.example/wiki">'),
+        (b"<p>Some text.</p>", b"<p>Another text.</p>"),
+    ],
+)
+def test_page_that_was_seen_before_is_seen_as_it_is_now(tmp_path: Path, old: bytes, new: bytes) -> None:
+    """Where only the date of the export moved, little is looked at; wherever else, all of it."""
+    pages = [HtmlPage(id="1", title="Home"), HtmlPage(id="2", title="Child", parent="1")]
+    files = html_files([*pages, HtmlPage(id="3", title="Other")], unindexed="2")
+    later = {name: data.replace(old, new) for name, data in files.items()}
+    assert later != files
+    scanned: dict[str, Scanned] = {}
+    with open_archive(write_zip(tmp_path / "export.zip", files)) as archive:
+        HtmlExport(archive, OUTSIDE_TOO, scanned)
+    with open_archive(write_zip(tmp_path / "export.zip", later)) as archive:
+        again, fresh = HtmlExport(archive, OUTSIDE_TOO, scanned), HtmlExport(archive, OUTSIDE_TOO, {})
+
+    assert (again.pages, again.titles, again.created) == (fresh.pages, fresh.titles, fresh.created)
+    assert [again.digest(page) for page in again.pages.values()] == [
+        fresh.digest(page) for page in fresh.pages.values()
+    ]
 
 
 def test_confluence_one_is_refused(tmp_path: Path) -> None:
