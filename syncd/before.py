@@ -20,6 +20,7 @@ class Before:
         orders: what people ordered, and did not take back.
         doubts: rows of which it is not sure what Intercom shows, and tombstones.
         marks: external_id → whether it was the only one, of each page that a run was at when it was killed.
+        awaits: whether pages were sent of which Intercom has not told yet that it read them in.
         included: the distinct (name, version) pairs of the files that all its pages looked for.
     """
 
@@ -28,4 +29,5 @@ class Before:
     orders: Orders = NONE
     doubts: Sequence[Doubt] = ()
     marks: Mapping[str, bool] = field(default_factory=dict)
+    awaits: bool = False
     included: Sequence[tuple[str, str | None]] = ()

@@ -237,7 +237,8 @@ class Engine:
                     )
                 except LeaseLost as error:  # before there was a run that could tell it
                     outcome = _failed(name, error)
-                if trip is sync_source and outcome.error is None and not run.stop.is_set():
+                follows = bool(outcome.ingestions) or outcome.awaits
+                if trip is sync_source and follows and outcome.error is None and not run.stop.is_set():
                     await self._follow_ingestion(name, outcome, intercom)
             # The number was bound in a task of the trip, which is not this one.
             with bound(run=noting.run):

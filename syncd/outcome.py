@@ -35,6 +35,7 @@ class Outcome:
         error: what ended the source's run; None if it reached its end.
         operations: what a sync would do; only a plan has them.
         ingestions: of a few pages that were sent, whether Intercom has read them in for Fin.
+        awaits: whether earlier runs sent pages of which that is still to be asked.
     """
 
     report: Report
@@ -44,6 +45,7 @@ class Outcome:
     error: BaseException | None = None
     operations: tuple[Operation, ...] = ()
     ingestions: tuple[Ingestion, ...] = ()
+    awaits: bool = False
 
 
 def sum_up(attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
@@ -60,7 +62,8 @@ def sum_up(attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
             requests=requests,
             seconds=seconds,
         )
-        return Outcome(report=report, notices=tuple((standing.notices or "").splitlines()))
+        notices = tuple((standing.notices or "").splitlines())
+        return Outcome(report=report, notices=notices, awaits=attempt.before.awaits)
     survey, tally = attempt.survey, attempt.tally
     listing = survey.listing if survey is not None else Listing()
     plan = survey.plan if survey is not None else Plan()
@@ -105,6 +108,7 @@ def sum_up(attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
         holds=holds,
         error=attempt.error,
         ingestions=tuple(tally.ingestions),
+        awaits=attempt.before.awaits,
     )
 
 

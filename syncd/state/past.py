@@ -10,7 +10,7 @@ from syncd.journal import Hold, Standing
 from syncd.model import Doubt
 from syncd.state import inclusion
 from syncd.state.statements import Rows, ask
-from syncd.state.tables import IN_DOUBT, freezes, holds, marks, records, sources, takedowns
+from syncd.state.tables import IN_DOUBT, freezes, holds, ingestions, marks, records, sources, takedowns
 
 _OF: BindParameter[str] = bindparam("of")
 _STANDING = select(*(sources.c[name] for name in Standing.__dataclass_fields__)).where(
@@ -22,6 +22,11 @@ _TAKEDOWNS = select(takedowns.c.external_id, takedowns.c.since, takedowns.c.by, 
     takedowns.c.source == _OF
 )
 _MARKS = select(marks.c.external_id, marks.c.alone).where(marks.c.source == _OF)
+_AWAITED = (
+    select(ingestions.c.external_id)
+    .where(ingestions.c.source == _OF, ingestions.c.ingested_at.is_(None))
+    .limit(1)
+)
 # Compared with the bare column, SQLite would walk through all rows of the source by the primary key, since it
 # cannot know how few rows the partial index holds.
 DOUBTS = select(
@@ -31,9 +36,9 @@ DOUBTS = select(
 
 def before(connection: Connection, source: str) -> Before:
     """As StateStore.before."""
-    standing, held, frozen, down, doubts, marked, files = ask(
+    standing, held, frozen, down, doubts, marked, awaited, files = ask(
         connection,
-        (_STANDING, _HOLDS, _FREEZE, _TAKEDOWNS, DOUBTS, _MARKS, inclusion.INCLUDED_FILES),
+        (_STANDING, _HOLDS, _FREEZE, _TAKEDOWNS, DOUBTS, _MARKS, _AWAITED, inclusion.INCLUDED_FILES),
         {"of": source},
     )
     return Before(
@@ -47,6 +52,7 @@ def before(connection: Connection, source: str) -> Before:
             for name, state, page_id, digest, since, updated in doubts
         ],
         marks={name: bool(alone) for name, alone in marked},
+        awaits=bool(awaited),
         included=inclusion.named(files),
     )
 
