@@ -87,6 +87,7 @@ class Selection:
     Attributes:
         included: `match` of a file's path tells whether it is to be a page.
         excluded: `match` of a file's or folder's path tells whether it is left out, with all below it.
+        left_out: the same as `excluded`, for whoever never looks into a folder that is.
         never: the same for what is left out whatever the settings say.
     """
 
@@ -94,6 +95,7 @@ class Selection:
         self._exclude = (*NEVER, *settings.exclude)
         self.included: re.Pattern[str] = compile_globs(settings.include)
         self.excluded: re.Pattern[str] = compile_globs(self._exclude, below=True)
+        self.left_out: re.Pattern[str] = compile_globs(self._exclude, below=True, walked=True)
         self.never: re.Pattern[str] = compile_globs(NEVER, below=True)
 
     def reason(self, path: str) -> str:

@@ -212,7 +212,7 @@ class Folder(Snapshot):
     def _entries(self, descriptor: int, folder: str, waiting: list[str]) -> Iterator[Item | Unlisted]:
         """List one open folder, "" or "a/b/", and add those in it to `waiting`."""
         included = self._selection.included.match
-        excluded = self._selection.excluded.match
+        excluded = self._selection.left_out.match
         with os.scandir(descriptor) as entries:
             for entry in entries:
                 raw = folder + entry.name

@@ -39,7 +39,7 @@ def settle_names(listing: Listing, records: Mapping[str, Record]) -> Settled:
     """
     hidden = [one for one in listing.unlisted if not one.skipped]
     all_told = not listing.clashes and not hidden
-    if all_told and all(external_id in records for external_id in listing.items):
+    if all_told and listing.items.keys() <= records.keys():
         return Settled(listing, {})
     named: dict[str, list[str]] = {}
     for external_id in listing.items:

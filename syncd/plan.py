@@ -192,14 +192,15 @@ def make_plan(
     claimed: dict[str, str] = {}
     unchanged = skipped = 0
     live, quarantined = RecordState.LIVE.value, RecordState.QUARANTINED.value
-    for external_id, item in listing.items.items():
+    items = listing.items
+    for external_id, item in items.items():
         if external_id in taken_down:
             continue
         record = records.get(external_id)
         if record is None:
             tasks.append(Task(item, "new", None, remote.get(external_id) if remote else None))
             continue
-        if record.part_of is not None and record.part_of in listing.items:
+        if record.part_of is not None and record.part_of in items:
             claimed[external_id] = record.part_of
             continue
         same = record.version == item.version and record.rules == rules and not full
@@ -219,7 +220,7 @@ def make_plan(
     unseen = 0
     hidden = [unlisted for unlisted in listing.unlisted if not unlisted.skipped]
     for external_id, record in records.items():
-        if external_id in listing.items or external_id in listing.clashes:
+        if external_id in items or external_id in listing.clashes:
             continue
         # A part is where its page is.
         head = record.part_of or external_id

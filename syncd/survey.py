@@ -8,10 +8,11 @@ Nothing is read but what a listing needs, and nothing is written anywhere.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import Protocol
 
 from syncd.at_work import AtWork
@@ -43,6 +44,9 @@ from syncd.render.addresses import Address
 from syncd.render.dialects import detect
 from syncd.render.site import Site, is_read, places, read
 from syncd.render.urls import page_url
+
+# Entries of a listing between two looks whether the run is to stop.
+_AT_ONCE = 100
 
 
 class Renderer(Protocol):
@@ -378,19 +382,20 @@ def judge_missing(
 
 def list_items(snapshot: Snapshot, *, stopped: Callable[[], bool] = lambda: False) -> Listing:
     """Exhaust a snapshot's listing. Blocking. An early end is part of the answer, not an error."""
-    broken: list[str] = []
-
-    def entries() -> Iterator[Item | Unlisted]:
-        try:
-            for entry in snapshot.items():
-                if stopped():
-                    raise ListingIncomplete("the run was asked to stop")
-                yield entry
-        except ListingIncomplete as error:
-            broken.append(str(error))
-
-    listing = make_listing(entries())
-    return replace(listing, broken=broken[0]) if broken else listing
+    found: list[Item | Unlisted] = []
+    broken = None
+    try:
+        entries = iter(snapshot.items())
+        count = -1
+        while len(found) > count:
+            if stopped():
+                raise ListingIncomplete("the run was asked to stop")
+            count = len(found)
+            # What came before an error stays in the list.
+            found.extend(islice(entries, _AT_ONCE))
+    except ListingIncomplete as error:
+        broken = str(error)
+    return make_listing(found, broken=broken)
 
 
 def told_by(snapshot: Snapshot, rules: Rules) -> Rules:

@@ -21,7 +21,7 @@ from tests.bench.place import Place, Service
 def no_change(place: Place, service: Service, intercom: Intercom, *, rounds: int) -> list[Figure]:
     """Nothing changed since the last run, in a service that is up."""
     row = "no-change"
-    ratio = against(row, "run in a service", service.sync, bare(place), rounds=rounds, goal=at_most(3))
+    ratio = against(row, "run in a service", service.sync, bare(place), rounds=rounds, goal=at_most(2))
     intercom.met()
     with watching(names(place.root)) as touched:
         report, rendered = service.counted()

@@ -44,6 +44,23 @@ def test_left_out_folder_takes_all_below_it(pattern: str) -> None:
     assert fitting_glob(["x/*.tmp", pattern], "a/node_modules/b") == pattern
 
 
+@given(
+    patterns=st.lists(
+        st.sampled_from(["**/a", "a/*.b", "**/*.a", "**/*b?", "**/b/a/**", "[!a]"]), max_size=3
+    ),
+    path=st.text(alphabet="ab./", min_size=1, max_size=8),
+)
+def test_walk_that_enters_no_folder_that_is_left_out_may_ask_about_the_path_alone(
+    patterns: list[str], path: str
+) -> None:
+    """Both ways leave the same files out, and the shorter one is asked for each file of a source."""
+    below, walked = compile_globs(patterns, below=True), compile_globs(patterns, below=True, walked=True)
+    parts = path.split("/")
+    ways = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+    assert any(walked.match(way) for way in ways) == bool(below.match(path))
+
+
 def test_no_pattern_fits_nothing() -> None:
     """An empty list leaves nothing out."""
     assert not compile_globs([], below=True).match("a")

@@ -7,9 +7,9 @@ stays. All of them leave fenced code alone, except where the generator itself do
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Collection
-from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Protocol
 
@@ -80,8 +80,9 @@ class _Including(Protocol):
 
 def detect(file_names: Collection[str]) -> str | None:
     """Return the dialect that the names of the files in a source's root tell; None if they tell none."""
+    names = frozenset(file_names)
     for pattern, name in _SIGNS:
-        if any(fnmatchcase(file_name, pattern) for file_name in file_names):
+        if fnmatch.filter(names, pattern) if "*" in pattern else pattern in names:
             return name
     return None
 
