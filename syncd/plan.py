@@ -101,12 +101,15 @@ class Plan:
 
     @property
     def surplus(self) -> tuple[Candidate, ...]:
-        """Parts that their pages no longer have; of a page that is read in this run, its document tells."""
-        read = {task.item.external_id for task in self.tasks}
+        """Parts that their pages no longer have.
+
+        Of a page that is read in this run its document tells, and of one that is parked everything stays.
+        """
+        spared = {task.item.external_id for task in self.tasks}.union(self.parked)
         return tuple(
             surplus(part)
             for head, rows in self.parts.items()
-            if head not in read
+            if head not in spared
             for part in rows
             if _is_surplus(part)
         )

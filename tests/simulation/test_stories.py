@@ -95,6 +95,10 @@ STORIES = {
         Scenario("parts", _long, _shorter_and_many_gone, _as_long_as_before),
         {"w1.POST h#q#2": "garbage-after"},
     ),
+    "a part that its page has again, and whose page is parked": (
+        Scenario("parts", _long, _shorter_and_many_gone, _as_long_as_before),
+        {"w1.POST h#q#2": "422"},
+    ),
     "a late try of a page that was parked, removed by hand, and then gone": (
         Scenario("late", pages, _changed, _refused_and_gone_by_hand),
         {"w1.POST a#2": "late", "w1.POST a#2.late": "280"},
