@@ -16,7 +16,7 @@ from syncd.journal import Deleted, Deleting, Entry, Intent, Lease, Sent
 from syncd.model import Record
 from syncd.sync import STOP_GRACE_S
 from syncd.testing.simulation.origin import CANARY, TWINS, Look, Origin, folded, head_of
-from syncd.testing.simulation.process import LEASE_S, Process
+from syncd.testing.simulation.process import LEASE_S, LONGEST_STOP_S, Process
 from syncd.testing.simulation.remote import Departure, Remote
 
 DELETE = "delete"
@@ -123,8 +123,9 @@ class Laws:
         """Whether the store may have forgotten the lease of a process, which cannot know of that."""
         if process.lease is None:
             return False
-        # Whoever takes it next may get the same epoch, and then the former one can still give it back.
-        return process.lease.lease.since <= self._failed_over_at + LEASE_S
+        # Whoever takes it next may get the same epoch, and then the former one, which may have stood still
+        # meanwhile, can still give it back.
+        return process.lease.lease.since <= self._failed_over_at + LEASE_S + LONGEST_STOP_S
 
     def departs(
         self,
@@ -148,7 +149,7 @@ class Laws:
         self._knows_better(departure, process)
         # Its own clock ends what it holds: until then two processes may send.
         since_s = departure.at - self._failed_over_at
-        forgotten = self.lost_its_lease(process) and since_s < 2 * LEASE_S
+        forgotten = self.lost_its_lease(process) and since_s < 2 * LEASE_S + LONGEST_STOP_S
         if departure.method != "GET" and process.lease is not None and not forgotten:
             own = process.lease.lease.epoch
             if lease is None or lease.epoch != own or lease.until <= departure.at:
