@@ -71,7 +71,7 @@ def sum_up(attempt: Attempt, *, requests: int, now_s: float) -> Outcome:
     held = sum(hold.count for hold in holds)
     frozen = _frozen(name, attempt.orders)
     failed = tally.failed + len(plan.parked) + len(listing.clashes)
-    notices = (*_notices(listing, plan, tally), *_drift_notices(attempt), *frozen)
+    notices = (*_notices(listing, plan, tally, listed=survey is not None), *_drift_notices(attempt), *frozen)
     error = _error(attempt)
     unseen = listing.broken is not None or any(not unlisted.skipped for unlisted in listing.unlisted)
     if error is not None:
@@ -165,9 +165,8 @@ def _drift_notices(attempt: Attempt) -> list[str]:
                 f"syncd takedown keeps a page out, syncd verify {name} --repair sends all of them again"
             )
     if attempt.unasked is not None:
-        notices.append(
-            f"Intercom could not be asked which pages it has, so all are told as new: {attempt.unasked}"
-        )
+        why = " ".join(str(attempt.unasked).split())
+        notices.append(f"Intercom could not be asked which pages it has, so all are told as new: {why}")
     if attempt.tally.adopted:
         notices.append(
             f"{attempt.tally.adopted} page(s) were in Intercom already as they are, and taken over"
@@ -221,13 +220,13 @@ def _error_kind(attempt: Attempt) -> str | None:
     return None if attempt.error is None else type(attempt.error).__name__
 
 
-def _notices(listing: Listing, plan: Plan, tally: Tally) -> list[str]:
+def _notices(listing: Listing, plan: Plan, tally: Tally, *, listed: bool) -> list[str]:
     notices: list[str] = []
     if listing.broken is not None:
         notices.append(
             f"the listing broke off after {len(listing.items)} items: {listing.broken}; nothing is deleted"
         )
-    elif not (listing.items or listing.clashes or listing.unlisted):
+    elif listed and not (listing.items or listing.clashes or listing.unlisted):
         notices.append("the source lists nothing: look at its place and its patterns")
     for unlisted in listing.unlisted:
         if not unlisted.skipped:

@@ -112,7 +112,12 @@ def command(
         if page_url
         else "    # page_url: https://docs.example.com/{slug}",
     )
-    load_text(text, output, environ=os.environ, settings_model=lambda kind: connector_type(kind).settings)
+    try:
+        load_text(text, output, environ=os.environ, settings_model=lambda kind: connector_type(kind).settings)
+    except ConfigError as error:
+        raise ConfigError(
+            f"nothing was written, since this would be wrong (--set NAME=VALUE):\n{error}"
+        ) from error
     _write(output, text, force=force)
     click.echo(f"Wrote {output}. Put the access token into INTERCOM_TOKEN; then:", err=True)
     flag = "" if output == Path("syncd.yaml") else f" -c {output}"

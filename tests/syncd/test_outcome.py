@@ -7,6 +7,7 @@ import pytest
 from syncd.attempt import Attempt
 from syncd.change import Tally
 from syncd.cli import exit_codes
+from syncd.decision import Order, Orders
 from syncd.errors import (
     ConfigError,
     CredentialsRefused,
@@ -52,6 +53,21 @@ def test_stopped_run_is_no_success() -> None:
 
     assert report.result is Result.FAILED
     assert report.error == "stopped before the end; the next run goes on from here"
+
+
+def test_run_that_did_not_look_at_its_origin_does_not_complain_of_it() -> None:
+    """As of a source that is on hold: nobody should search for pages that nobody lost."""
+    order = Order(since=1.0, by="ada", why="audit")
+    outcome = outcome_of(orders=Orders(frozen=order))
+
+    assert outcome.notices == ("on hold by ada: audit. Nothing is sent; to let it go on: syncd release s",)
+
+
+def test_notice_is_one_line() -> None:
+    """An error has up to three."""
+    [notice] = outcome_of(unasked="no token.\nSet one.").notices
+
+    assert notice.endswith("so all are told as new: no token. Set one.")
 
 
 def test_error_without_words_is_named() -> None:

@@ -90,7 +90,9 @@ def test_settings_that_do_not_fit_are_named(
     """As a configuration that somebody wrote by hand would be answered."""
     url = ["--set", "url=https://git.acme.com/a.git", "--import-source-url", "https://docs.acme.com"]
     assert call(["init", "--connector", "git", *url, "--set", given]) == 2
-    assert wrong in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert err.startswith("error: nothing was written, since this would be wrong (--set NAME=VALUE):\n")
+    assert wrong in err
     assert not Path("syncd.yaml").exists()
 
 
