@@ -59,7 +59,7 @@ records = Table(
     Column("created", Double, nullable=False),
     Column("updated", Double, nullable=False),
     Column("epoch", Integer, nullable=False, server_default="0"),
-    Index("records_in_doubt", "source", sqlite_where=text(IN_DOUBT), postgresql_where=text(IN_DOUBT)),
+    Index("records_in_doubt", "source", sqlite_where=text(IN_DOUBT)),
     sqlite_with_rowid=False,
 )
 
@@ -132,7 +132,7 @@ outcomes = Table(
     Index("outcomes_by_run", "run"),
     Index("outcomes_by_page", "source", "external_id"),
     # For how fresh a source is: of a first sync, which is most of the trail, it holds nothing.
-    Index("outcomes_with_lag", "source", "id", sqlite_where=text(HAS_LAG), postgresql_where=text(HAS_LAG)),
+    Index("outcomes_with_lag", "source", "id", sqlite_where=text(HAS_LAG)),
 )
 
 holds = Table(
