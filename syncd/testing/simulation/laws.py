@@ -6,7 +6,6 @@ says of itself.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 from syncd.before import Before
@@ -16,7 +15,7 @@ from syncd.journal import Deleted, Deleting, Entry, Intent, Lease, Sent
 from syncd.model import Record
 from syncd.sync import STOP_GRACE_S
 from syncd.testing.simulation.origin import CANARY, TWINS, Look, Origin, folded, head_of
-from syncd.testing.simulation.process import LEASE_S, LONGEST_STOP_S, Process
+from syncd.testing.simulation.process import Process
 from syncd.testing.simulation.remote import Departure, Remote
 
 DELETE = "delete"
@@ -27,10 +26,6 @@ some may have been made since it counted."""
 
 SLACK_S = 1.0
 """What is about to be sent in the same moment is sent."""
-
-
-RETRIES_S = 300.0
-"""A request, with all its retries, is over after so long."""
 
 
 class Broken(AssertionError):
@@ -57,7 +52,7 @@ class Laws:
         self._blanked_by_look: dict[int | None, set[str]] = {}
         self.distrusts = False
         self._first_look = 0
-        self._failed_over_at = -math.inf
+        self._last_epoch = 0
         # Deleted before: when a late request publishes such a page again, it goes outside any budget.
         self._gone: set[str] = set()
         # A person let them go, and it may take more than one attempt.
@@ -114,18 +109,14 @@ class Laws:
         self.distrusts = True
         self._first_look = len(self._origin.looks)
 
-    def failed_over(self) -> None:
-        """The store lost its last commits, and with them what it knew of leases; nobody was told."""
+    def failed_over(self, epoch: int) -> None:
+        """The store lost its last commits, and with them what it knew of leases up to that epoch."""
         self._finished.clear()
-        self._failed_over_at = self._remote.loop.time()
+        self._last_epoch = epoch
 
-    def lost_its_lease(self, process: Process) -> bool:
-        """Whether the store may have forgotten the lease of a process, which cannot know of that."""
-        if process.lease is None:
-            return False
-        # Whoever takes it next may get the same epoch, and then the former one, which may have stood still
-        # meanwhile, can still give it back.
-        return process.lease.lease.since <= self._failed_over_at + LEASE_S + LONGEST_STOP_S
+    def may_share_its_epoch(self, process: Process) -> bool:
+        """Whether the epoch was given before a failover, and so perhaps once more after it."""
+        return process.lease is not None and process.lease.lease.epoch <= self._last_epoch
 
     def departs(
         self,
@@ -147,10 +138,8 @@ class Laws:
             # The budgets are judged with the pages of the source before any of them went.
             self._rows_at_look[look] = sum(record.may_be_published for record in records().values())
         self._knows_better(departure, process)
-        # Its own clock ends what it holds: until then two processes may send.
-        since_s = departure.at - self._failed_over_at
-        forgotten = self.lost_its_lease(process) and since_s < 2 * LEASE_S + LONGEST_STOP_S
-        if departure.method != "GET" and process.lease is not None and not forgotten:
+        shared = self.may_share_its_epoch(process)
+        if departure.method != "GET" and process.lease is not None and not shared:
             own = process.lease.lease.epoch
             if lease is None or lease.epoch != own or lease.until <= departure.at:
                 self.fail("I6", f"{departure.method} {departure.external_id} after its lease, epoch {own}")
@@ -158,13 +147,13 @@ class Laws:
             self.fail("I7", f"{departure.method} {departure.external_id} before the limit was reset")
         if departure.method == "POST":
             intended = self._intended.get(departure.external_id)
-            if intended != departure.content_hash and since_s > LEASE_S + RETRIES_S:
+            if intended != departure.content_hash and not shared:
                 self.fail(
                     "I5", f"POST {departure.external_id} without an intent of this content ({intended})"
                 )
             self._may_blank(departure, self._rows_at_look[look], before)
         elif departure.method == "DELETE":
-            if self._intended.get(departure.external_id) != DELETE and since_s > LEASE_S + RETRIES_S:
+            if self._intended.get(departure.external_id) != DELETE and not shared:
                 self.fail("I5", f"DELETE {departure.external_id} without an intent")
             if self.distrusts:
                 self.fail("I3", f"DELETE {departure.external_id} before anybody looked at what is there")

@@ -202,7 +202,7 @@ class World(Hooks):
 
     def departs(self, departure: Departure) -> None:
         process = self.processes[departure.process]
-        if departure.method == "POST" and self.laws.lost_its_lease(process):
+        if departure.method == "POST" and self.laws.may_share_its_epoch(process):
             # Its intent may be lost as well, or was refused: no row tells of what it makes.
             self._limbo.add(departure.external_id)
             self.forgiven.add(departure.external_id)
@@ -392,11 +392,12 @@ class World(Hooks):
 
     def fail_over(self, image: dict[str, Any]) -> None:
         """A replica of the database takes its place, which lacks the last commits; nobody is told."""
+        lease = self.store.leases.get(NAME)
         self.store.put_back(image)
         self._limbo |= {key for key, count in self.remote.under_way.items() if count > 0}
         self._forgive()
         self.replaced = self.failed_over = True
-        self.laws.failed_over()
+        self.laws.failed_over(0 if lease is None else lease.epoch)
         self.marks["the database failed over"] += 1
 
     def _forgive(self) -> None:
