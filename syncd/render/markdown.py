@@ -8,6 +8,7 @@ from functools import cache
 from html import escape
 
 from markdown_it import MarkdownIt
+from markdown_it.parser_inline import ParserInline
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
@@ -25,6 +26,19 @@ from syncd.render import callouts, footnotes
 _INLINE_NESTING = 20
 # Of GitHub's automatic links.
 _PROTOCOLS = ("http", "https", "mailto", "xmpp")
+# What each of these rules reads begins with its mark. Without one in the whole text they are left out, since
+# each rule is tried at every line, or at every sign within one.
+_MARKS = {
+    "www.": ["gfm_autolink_www"],
+    "@": ["gfm_autolink_email"],
+    "^": ["footnote_def", "footnote_inline", "footnote_ref"],
+    "~": ["strikethrough"],
+    "$$": ["math_block"],
+    "\\begin{": ["amsmath"],
+    "<": ["autolink", "html_inline", "html_block"],
+    "&": ["entity"],
+    "![": ["image"],
+}
 # Code of which a reader sees the picture.
 _DRAWN = {
     "math": "Formula",
@@ -45,12 +59,13 @@ def to_html(text: str, nesting_limit: int, *, indented_code: bool = True) -> str
     Raises:
         RenderError: blocks are nested deeper than the limit.
     """
-    html: str = _parser(nesting_limit, indented_code).render(text)
+    absent = frozenset(mark for mark in _MARKS if mark not in text)
+    html: str = _parser(nesting_limit, indented_code, absent).render(text)
     return html
 
 
 @cache
-def _parser(nesting_limit: int, indented_code: bool) -> MarkdownIt:
+def _parser(nesting_limit: int, indented_code: bool, absent: frozenset[str]) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True, "tasklists": True})
     parser.enable(["table", "strikethrough"])
     if not indented_code:
@@ -79,6 +94,11 @@ def _parser(nesting_limit: int, indented_code: bool) -> MarkdownIt:
     parser.add_render_rule("math_block_label", _render_formula)
     callouts.add_rules(parser)
     footnotes.add_rules(parser)
+    for mark in absent:
+        parser.disable(_MARKS[mark])
+    if "www." in absent:
+        # The plugin lets the search for plain text stop at every "w".
+        parser.inline.terminator_re = ParserInline().terminator_re
     return parser
 
 
