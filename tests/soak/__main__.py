@@ -66,6 +66,7 @@ def document(result: Result, pace: Pace) -> str:
     }
     growth = {
         "memory": f"{_slope(result, 'memory_bytes', 1e-6)} MB",
+        "of it without programs and libraries": f"{_slope(result, 'own_bytes', 1e-6)} MB",
         "open files": _slope(result, "files"),
         "threads": _slope(result, "threads"),
         "processes": _slope(result, "processes"),

@@ -20,6 +20,8 @@ class Sample:
         life: which of its processes it was, from 0.
         age_s: since that process began.
         memory_bytes: of all processes, what they share counted once (PSS).
+        own_bytes: of it what no other process can share. The rest also grows when a stranger ends that used
+            the same libraries.
         files: descriptors that the service has open.
         wal_bytes, state_bytes: of the state's write-ahead log and file.
     """
@@ -27,6 +29,7 @@ class Sample:
     life: int
     age_s: float
     memory_bytes: int
+    own_bytes: int
     files: int
     threads: int
     processes: int
@@ -41,7 +44,8 @@ def look(pid: int, state: Path, *, life: int, age_s: float) -> Sample | None:
         return Sample(
             life=life,
             age_s=age_s,
-            memory_bytes=sum(map(_pss_bytes, family)),
+            memory_bytes=sum(_bytes_of(each, "Pss:") for each in family),
+            own_bytes=sum(_bytes_of(each, "Pss_Anon:") for each in family),
             files=len(os.listdir(_PROC / str(pid) / "fd")),
             threads=len(os.listdir(_PROC / str(pid) / "task")),
             processes=len(family),
@@ -110,10 +114,10 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _pss_bytes(pid: int) -> int:
+def _bytes_of(pid: int, what: str) -> int:
     try:
         for line in (_PROC / str(pid) / "smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(what):
                 return int(line.split()[1]) * 1024
     except OSError:  # a child ended
         pass

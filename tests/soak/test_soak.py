@@ -21,6 +21,7 @@ def sample(age_s: float, memory_bytes: int, *, life: int = 0) -> Sample:
         life=life,
         age_s=age_s,
         memory_bytes=memory_bytes,
+        own_bytes=memory_bytes // 2,
         files=20,
         threads=5,
         processes=1,
@@ -83,6 +84,7 @@ def test_growth_is_seen_within_the_lives() -> None:
     warming = [sample(age_s, 0 if age_s < 30 else 500) for age_s in range(0, 90, 10)]
 
     assert slope_per_h(growing, "memory_bytes", after_s=0) == 360_000
+    assert slope_per_h(growing, "own_bytes", after_s=0) == 180_000
     assert slope_per_h(warming, "memory_bytes", after_s=30) == 0
     assert slope_per_h([], "memory_bytes", after_s=0) is None
 
