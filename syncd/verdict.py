@@ -8,6 +8,7 @@ from syncd.state.queries import Explanation
 
 VERDICTS = {
     "yes": "knows it, as it was sent last.",
+    "soon": "does not know it as it is now: Intercom took it, and did not read it in yet.",
     "outdated": "knows an older version of it.",
     "unsure": "may or may not know it: a request got no valid answer.",
     "no": "does not know it.",
@@ -15,7 +16,7 @@ VERDICTS = {
 
 
 def judged(told: Explanation) -> tuple[str, list[str]]:
-    """Whether Fin knows the page (yes, outdated, unsure, no), and the sentences behind it."""
+    """Whether Fin knows the page (yes, soon, outdated, unsure, no), and the sentences behind it."""
     page, reasons = told.page, []
     if told.frozen is not None:
         reasons.append(f"nothing of the source is sent: on hold by {told.frozen.by}: {told.frozen.why}")
@@ -40,7 +41,11 @@ def judged(told: Explanation) -> tuple[str, list[str]]:
         return "unsure", [*reasons, "the next runs look at Intercom and settle it"]
     if page.page_id is None:
         return "no", reasons
-    return ("yes" if page.state == "live" else "outdated"), reasons
+    if page.state != "live":
+        return "outdated", reasons
+    if told.ingesting_since is None:
+        return "yes", reasons
+    return "soon", [*reasons, f"Intercom took it on {_when(told.ingesting_since)}, and was asked since"]
 
 
 def _when(at: float) -> str:

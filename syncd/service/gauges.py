@@ -60,8 +60,8 @@ def standing(
     results = gauge("last_run_result", "1 for the result of the last run.", "source", "result")
     counts = gauge("last_run_pages", "Pages that the last run carried out.", "source", "action")
     objective = gauge("freshness_objective_seconds", "How long a change may take; 0: no objective.", "source")
-    lag = gauge("freshness_seconds", "How long changes of the last 7 days took.", "source", "quantile")
-    read_in = gauge("ingestion_seconds", "How long Intercom took to read pages in.", "source", "quantile")
+    lag = gauge("freshness_seconds", "How long changes of the last 7 days took.", "source", "percentile")
+    read_in = gauge("ingestion_seconds", "How long Intercom took to read pages in.", "source", "percentile")
     unread = gauge("ingestions_overdue", "Pages that Intercom did not read in within a day.", "source")
     for name in sorted(objectives):
         summary = summaries.get(name)
@@ -78,12 +78,12 @@ def standing(
             results.add_metric([name, result.value], last is not None and last.result == result.value)
         objective.add_metric([name], objectives[name])
         fresh = lags.get(name, Freshness())
-        for quantile, value in (("0.5", fresh.p50_s), ("0.95", fresh.p95_s)):
+        for percentile, value in (("50", fresh.p50_s), ("95", fresh.p95_s)):
             if value is not None:
-                lag.add_metric([name, quantile], value)
-        for quantile, value in (("0.5", fresh.ingested_p50_s), ("0.95", fresh.ingested_p95_s)):
+                lag.add_metric([name, percentile], value)
+        for percentile, value in (("50", fresh.ingested_p50_s), ("95", fresh.ingested_p95_s)):
             if value is not None:
-                read_in.add_metric([name, quantile], value)
+                read_in.add_metric([name, percentile], value)
         unread.add_metric([name], fresh.overdue)
         for action in ACTIONS:
             counts.add_metric([name, action], getattr(last, action, 0))

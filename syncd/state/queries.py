@@ -11,7 +11,17 @@ from syncd.decision import Order
 from syncd.journal import Hold
 from syncd.model import RecordState, Unlisted
 from syncd.state.store import SqlStateStore
-from syncd.state.tables import freezes, holds, outcomes, records, runs, sources, takedowns, unlisted
+from syncd.state.tables import (
+    freezes,
+    holds,
+    ingestions,
+    outcomes,
+    records,
+    runs,
+    sources,
+    takedowns,
+    unlisted,
+)
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -305,6 +315,7 @@ class Explanation:
         frozen, taken_down: what people ordered.
         holds: what of its source waits for a person.
         outcomes: its history, the newest first.
+        ingesting_since: Unix seconds when it was sent, if Intercom had not read it in when it was last asked.
     """
 
     source: str
@@ -315,12 +326,19 @@ class Explanation:
     taken_down: Order | None
     holds: tuple[Hold, ...]
     outcomes: tuple[OutcomeLine, ...]
+    ingesting_since: float | None
 
 
 def explain(store: SqlStateStore, source: str, external_id: str) -> Explanation:
     """Return what decides whether a page is published."""
     before, past = store.before(source), page(store, source, external_id)
     query = select(unlisted.c.scope, unlisted.c.reason, unlisted.c.skipped).where(unlisted.c.source == source)
+
+    ingesting = select(ingestions.c.written_at).where(
+        ingestions.c.source == source,
+        ingestions.c.external_id == external_id,
+        ingestions.c.ingested_at.is_(None),
+    )
 
     def work(connection: Connection) -> tuple[str, ...]:
         scopes = [Unlisted(*row) for row in connection.execute(query)]
@@ -331,6 +349,7 @@ def explain(store: SqlStateStore, source: str, external_id: str) -> Explanation:
         external_id=external_id,
         page=past.page if past is not None else None,
         unlisted=store.read(work),
+        ingesting_since=store.read(lambda connection: connection.scalar(ingesting)),
         frozen=before.orders.frozen,
         taken_down=before.orders.taken_down.get(external_id),
         holds=tuple(before.holds.values()),

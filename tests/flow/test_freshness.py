@@ -94,7 +94,7 @@ def test_missed_objective_is_told(workplace: Workplace) -> None:
     ) in workplace.run("status").out
     metrics = (workplace.home / "syncd.prom").read_text(encoding="utf-8")
     assert 'syncd_freshness_objective_seconds{source="handbook"} 3600.0' in metrics
-    assert 'syncd_freshness_seconds{quantile="0.95",source="handbook"} 1080' in metrics
+    assert 'syncd_freshness_seconds{percentile="95",source="handbook"} 1080' in metrics
 
 
 def test_source_without_a_complete_run_for_long_is_stale(workplace: Workplace) -> None:
@@ -126,6 +126,8 @@ def _find_what_was_never_read_in(workplace: Workplace) -> None:
     workplace.write({"a.md": "# A\n\nText.\n", "b.md": "# B\n\nText.\n"})
     workplace.sync()
     assert (fresh(workplace)["ingesting"], fresh(workplace)["overdue"]) == (2, 0)
+    told = workplace.run("explain", "a.md").out
+    assert "Fin does not know it as it is now: Intercom took it, and did not read it in yet." in told
     with sqlite3.connect(workplace.state) as state:
         state.execute("UPDATE ingestions SET written_at = written_at - 90000, asked_at = asked_at - 90000")
     state.close()
