@@ -50,9 +50,10 @@ async def follow(
     """
     before = await lane(waiting, store, name)
     now = clock.now()
-    told = [page for page in sent if page.ingested_at is not None]
+    last = {page.external_id: page for page in sent}.values()
+    told = [page for page in last if page.ingested_at is not None]
     late = {one.page.external_id for one in before}
-    new = [page for page in sent if page.ingested_at is None and page.external_id not in late]
+    new = [page for page in last if page.ingested_at is None and page.external_id not in late]
     told += new[: max(0, MOST_WAITING - len(before))]
     settled = {page.external_id for page in told}
     asked = [one for one in before if is_due(one, now) and one.page.external_id not in settled][:ASKED]

@@ -48,17 +48,19 @@ def waiting(store: SqlStateStore, source: str) -> list[Waiting]:
 def keep(
     store: SqlStateStore, source: str, told: Sequence[Ingestion], gone: Collection[str], *, at: float
 ) -> None:
-    """Keep what Intercom told at that moment, and forget the pages that it has no more."""
+    """Keep what Intercom told at that moment, each page once, and forget the pages that it has no more."""
 
     def work(connection: Connection) -> None:
-        rows = [{"source": source, **one._asdict(), "asked_at": at} for one in told]
+        # In one order, so that two processes never wait for each other.
+        ordered = sorted(told, key=lambda one: one.external_id)
+        rows = [{"source": source, **one._asdict(), "asked_at": at} for one in ordered]
         upsert(connection, ingestions, rows)
         if gone:
             connection.execute(
                 delete(ingestions).where(ingestions.c.source == source, ingestions.c.external_id.in_(gone))
             )
-        newest = select(ingestions.c.written_at).where(ingestions.c.source == source, _DONE)
-        last = connection.scalar(newest.order_by(ingestions.c.written_at.desc()).offset(KEPT).limit(1))
+        done = select(ingestions.c.written_at).where(ingestions.c.source == source, _DONE)
+        last = connection.scalar(done.order_by(ingestions.c.written_at.desc()).offset(KEPT).limit(1))
         if last is not None:
             connection.execute(
                 delete(ingestions).where(

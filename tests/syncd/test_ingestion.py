@@ -96,6 +96,15 @@ async def test_what_was_not_read_in_is_asked_for_again(place: Place) -> None:
     assert place.target.calls == [("get", "a")] * 2
 
 
+async def test_page_that_was_sent_twice_counts_as_it_was_sent_last(place: Place) -> None:
+    """A run may send a page again, and a row is written once."""
+    [first] = await place.send("a")
+
+    fresh = await place.ended(first, first._replace(written_at=SENT + 5, ingested_at=SENT + 6))
+
+    assert (fresh.ingested, fresh.ingested_p50_s, fresh.ingesting) == (1, 1.0, 0)
+
+
 async def test_few_are_asked_for_and_waited_for(place: Place) -> None:
     """However many pages a source sends."""
     for _ in range(8):
