@@ -17,7 +17,10 @@ def asked_for(document: Document, rules: Rules) -> list[str]:
     """Names of the files that a document asks for and that `document.included` does not tell of."""
     if document.media_type != "text/markdown":
         return []
-    if rules.dialect != "auto" and not dialects.includes(rules.dialect, document.body, rules.site):
+    if rules.dialect == "auto":
+        if not dialects.may_include(document.body, rules.site):
+            return []
+    elif not dialects.includes(rules.dialect, document.body, rules.site):
         return []
     matter, text = front_matter.split(normalise(document.body))
     source = page_of(document, matter, rules)

@@ -69,6 +69,16 @@ _INCLUDES = {
     "obsidian": re.compile(r"!\[\["),
 }
 
+# One of these stands in each text that includes another file, whatever its dialect: a character that is
+# looked for first, since most texts lack it, and what it is a part of.
+_INCLUDE_SIGNS = (
+    ("{", ("{{", "{%", "{!", "{*", "include}")),
+    ("!", ("[!", "![[")),
+    (":", (":::",)),
+    ("8", ("-8<-",)),
+    ("i", ("import",)),
+)
+
 
 class _Dialect(Protocol):
     def prepare(self, text: str, page: Page) -> str: ...
@@ -101,6 +111,13 @@ def includes(name: str, text: str, site: Site) -> bool:
     """Whether a text in this dialect may include other files."""
     mark = _INCLUDES.get(name)
     return bool(site.appended) or (mark is not None and mark.search(text) is not None)
+
+
+def may_include(text: str, site: Site) -> bool:
+    """Whether a text in any dialect may include other files; a quick look, and only "no" is sure."""
+    return bool(site.appended) or any(
+        character in text and any(sign in text for sign in signs) for character, signs in _INCLUDE_SIGNS
+    )
 
 
 def put_in(name: str, text: str, page: Page) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from syncd.errors import RenderError
 from syncd.model import Draft, Included, Link
-from syncd.render import Rules, render
+from syncd.render import Rules, dialects, render
 from syncd.render.inclusion import asked_for
 from syncd.render.site import Site, read
 from tests.builders import document
@@ -24,6 +24,8 @@ def rendered(
     rules = Rules(dialect=dialect, site=site or Site())
     known: dict[str, Included | None] = {}
     while asked := asked_for(document(body, path=path, included=known), rules):
+        # Where no dialect is named, nothing would be asked for without this sign of any.
+        assert dialects.may_include(body, rules.site)
         known |= {
             name: Included(name.replace("wiki:Note", "Note.md"), "1", files[name]) if name in files else None
             for name in asked
