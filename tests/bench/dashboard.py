@@ -21,19 +21,19 @@ ADDRESSES = {
     "source": f"/sources/{SOURCE}",
     "decisions": "/decisions",
     "pages, first": f"/sources/{SOURCE}/pages",
-    "pages, from the middle": f"/sources/{SOURCE}/pages?after=guides/page050000.md",
+    "pages, from the middle": f"/sources/{SOURCE}/pages?after=guides/page{{middle:06}}.md",
     "pages in quarantine": f"/sources/{SOURCE}/pages?view=quarantined",
     "pages gone": f"/sources/{SOURCE}/pages?view=missing",
     "left out, and why": f"/sources/{SOURCE}/pages?view=left-out",
     "search, many": f"/sources/{SOURCE}/pages?q=page",
-    "search, one": f"/sources/{SOURCE}/pages?q=page099998",
+    "search, one": f"/sources/{SOURCE}/pages?q=page{{last:06}}",
     "search, none": f"/sources/{SOURCE}/pages?q=nowhere",
-    "page": f"/sources/{SOURCE}/page?id=guides/page050000.md",
+    "page": f"/sources/{SOURCE}/page?id=guides/page{{middle:06}}.md",
     "run": "/runs/1",
     "run, what failed": "/runs/1?action=fail",
     "audit": "/audit",
     "audit of a source": "/audit?source=wiki",
-    "audit of a page": f"/audit?source={SOURCE}&page=guides/page050000.md",
+    "audit of a page": f"/audit?source={SOURCE}&page=guides/page{{middle:06}}.md",
     "audit, decisions": "/audit?decisions=1",
     "audit, a rare action": "/audit?action=takedown",
 }
@@ -50,7 +50,8 @@ async def _measured(home: Path, pages: int, runs: int, rounds: int) -> list[Figu
     _fill(place, pages, runs)
     await place.sign_in()
     figures = []
-    for name, path in ADDRESSES.items():
+    for name, address in ADDRESSES.items():
+        path = address.format(middle=pages // 2, last=pages - 2)
         assert (await place.client.get(path)).status_code == 200
         taken = []
         for _ in range(rounds):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import postgres
-from tests.bench import corpus, database, first, memory, origins, process, quiet
+from tests.bench import corpus, dashboard, database, first, memory, origins, process, quiet
 from tests.bench.figure import Figure, at_least, at_most, document, ratio_of, table, verdict
 from tests.bench.intercom import OTHERS, Met, intercom
 from tests.bench.place import Place
@@ -63,6 +63,13 @@ def test_round_trips_to_a_server_are_counted(tmp_path: Path) -> None:
     found = _values(database.rows(tmp_path, pages=20, rounds=1))
 
     assert 0 < found["round trips of a run without a change"] <= 5
+
+
+def test_every_page_of_the_dashboard_is_there_in_a_small_source(tmp_path: Path) -> None:
+    """`make bench-quick` asks for pages of a source that has a tenth of them."""
+    found = _values(dashboard.dashboard(tmp_path, pages=20, runs=2, rounds=1))
+
+    assert set(found) == {f"{name}, p95" for name in dashboard.ADDRESSES}
 
 
 def test_first_run_is_answered_by_the_stand_in(tmp_path: Path) -> None:
