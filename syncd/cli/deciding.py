@@ -81,6 +81,6 @@ def find(config: Config, store: SqlStateStore, page: str, source: str | None) ->
     if source is None:
         raise ConfigError(
             f"no page is known by the id or URL {page!r}; 'syncd pages' lists them.\n"
-            "To keep one out that was never published, give its external id and --source."
+            "One that was never published is named by its external id and --source."
         )
     return Named(source, page)

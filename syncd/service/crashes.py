@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-CLOSE_S = 1.0
+CLOSE_S = 0.5
 """Seconds that the last errors get to be sent when the service ends."""
 
 _MOST_CAUSES = 10
@@ -112,8 +112,8 @@ def reported(environ: Mapping[str, str]) -> Iterator[None]:
         client = Client(dsn, **options(environ))
     except BadDsn:
         raise ConfigError(
-            "SENTRY_DSN is not an address that Sentry gives (https://KEY@HOST/PROJECT).\n"
-            "Copy it from the settings of the project, or unset the variable."
+            "SENTRY_DSN is not an address that Sentry gives: a URL with a key before the host and a number "
+            "after it.\nCopy it from the settings of the project, or unset the variable."
         ) from None
     crashes = Crashes(client)
     logging.getLogger().addHandler(crashes)

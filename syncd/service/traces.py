@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-CLOSE_S = 1.0
+CLOSE_S = 0.5
 """Seconds that the last spans get to be sent when the service ends."""
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -64,7 +64,7 @@ class Traces:
         span.end(_nanoseconds(ended.ended))
 
     def close(self) -> None:
-        """Send what is left, in a second or never."""
+        """Send what is left, in half a second or never: the service has seconds to end in."""
         ending = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
         ending.start()
         ending.join(CLOSE_S)

@@ -69,7 +69,7 @@ async def test_failed_run_tells_the_class_of_its_error_and_no_more() -> None:
 async def test_service_sends_spans_where_the_environment_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nobody is there: the runs go on, the end waits a second at most, and the header stays secret."""
+    """Nobody is there: the runs go on, the end hardly waits, and the header stays secret."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     environ = {
