@@ -211,10 +211,14 @@ class Applier:
                     return False
             except PageError as error:
                 name = part.page.external_id
-                row: Entry = Uncertain(external_id=name, error=str(error))
+                row: Entry = Uncertain(external_id=name, error=str(error), part_of=head)
                 if not _unsure(part.record):
                     row = Failed(
-                        external_id=name, version=change.version, rules=self._rules, error=str(error)
+                        external_id=name,
+                        version=change.version,
+                        rules=self._rules,
+                        error=str(error),
+                        part_of=head,
                     )
                 await self._journal.write(row)
                 await self._refused(change, type(error)(f"a part of it was refused: {error}"), url=None)
@@ -272,7 +276,8 @@ class Applier:
                     again = await target.upsert(page, create=True)
                     receipt = replace(again, unsure=receipt.unsure or again.unsure)
             except PageUncertain as error:
-                await self._journal.write(Uncertain(external_id=page.external_id, error=str(error)))
+                row = Uncertain(external_id=page.external_id, error=str(error), part_of=head)
+                await self._journal.write(row)
                 self.tally.failure(page.external_id, error)
                 return False
             self.tally.acknowledged(page.external_id, receipt)

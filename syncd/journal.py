@@ -125,12 +125,14 @@ class Failed:
         url, aliases: where readers find it all the same; None keeps what is known.
         links: what it includes, which may be what is wrong with it; None keeps what is known.
         page_id: of a page that was found in Intercom; None keeps what is known.
+        part_of: as in Intent; None keeps what is known.
     """
 
     external_id: str
     version: str
     rules: str
     error: str
+    part_of: str | None = None
     retry: bool = False
     retry_at: float | None = None
     url: str | None = None
@@ -161,11 +163,12 @@ class Skipped:
 class Uncertain:
     """A request ended without a valid answer: it may have been, or may yet be, applied.
 
-    `earlier`: it was made before this run, which sent nothing for the page.
+    `earlier`: it was made before this run, which sent nothing for the page. `part_of`: as in Failed.
     """
 
     external_id: str
     error: str
+    part_of: str | None = None
     earlier: bool = False
 
 

@@ -243,6 +243,7 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 retry_at=entry.retry_at,
                 url=_url(row, entry),
                 page_id=entry.page_id or _present(row, entry.external_id, at).page_id,
+                part_of=entry.part_of or _present(row, entry.external_id, at).part_of,
             )
         case Skipped():
             return _present(row, entry.external_id, at)._replace(
@@ -256,7 +257,8 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
                 url=_url(row, entry),
             )
         case Uncertain():
-            row = row or _present(None, entry.external_id, at)
+            # A store that failed over may have lost the row of the intent.
+            row = row or _present(None, entry.external_id, at)._replace(part_of=entry.part_of)
             if entry.earlier and row.attempted_at is not None:
                 at = row.attempted_at
             # One attempt is stamped once: a later word on it must not move the end of its time.

@@ -601,6 +601,19 @@ class StateStoreContract(LeaseContract):
 
         assert self.record(store) == Record("a", "", "pending", ambiguous_at=12.0)
 
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            Uncertain(external_id="a#x", error="timed out", part_of="a"),
+            Failed(external_id="a#x", version="v", rules="r", error="refused", part_of="a"),
+        ],
+    )
+    def test_part_whose_intent_a_failover_lost_is_still_a_part(self, store: StateStore, entry: Entry) -> None:
+        """No listing names it, so as a page of its own it would count as missing."""
+        self.post(store, entry)
+
+        assert self.record(store, "a#x").part_of == "a"
+
     def test_uncertain_attempt_is_stamped_once(self, store: StateStore) -> None:
         """A second word on the same attempt does not move the end of its time."""
         self.post(store, intent("a"), at=10.0)

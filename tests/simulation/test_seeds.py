@@ -65,7 +65,7 @@ MARKS = frozenset(
 )
 """What must have been met: a recovery that no life ever needs is not tested by any."""
 
-REGRESSIONS = (2079, 3070, 3148, 3254, 3899, 6800, 7223, 11963, 13133, 18124, 21176, 21406)
+REGRESSIONS = (2079, 3070, 3148, 3254, 3899, 6800, 7223, 11963, 13133, 18124, 21176, 21406, 7102, 11491)
 """Seeds that found a mistake once; README.md tells which."""
 
 
