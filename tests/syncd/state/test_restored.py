@@ -41,6 +41,6 @@ def test_state_that_does_not_know_the_last_run_is_compared(
                 at=started,
             )
 
-        distrust_if_older(store, last_run)
+        distrust_if_older(store, last_run, (), at=started)
 
         assert (store.before("s").standing.verified_at is not None) is trusted
