@@ -280,6 +280,18 @@ async def test_proxy_variables_count_for_intercom(monkeypatch: pytest.MonkeyPatc
     assert "tok" not in proxy.heads[0]
 
 
+async def test_proxy_is_passed_by_where_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway inside the network is reached without the way out of it."""
+    async with answering(reply(status=502)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        monkeypatch.setenv("no_proxy", "example.com,.invalid")
+        async with transport("https://api.invalid") as http:
+            with pytest.raises(TransportFailed, match="no connection"):
+                await http.send(GET)
+
+    assert proxy.heads == []
+
+
 @pytest.mark.parametrize("module", ["pages", "sources", "pacing", "retry", "endpoint"])
 def test_only_one_module_needs_httpx(module: str) -> None:
     """Importing it takes longer than a pass over an unchanged source."""
