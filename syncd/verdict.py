@@ -45,7 +45,10 @@ def judged(told: Explanation) -> tuple[str, list[str]]:
         return "outdated", reasons
     if told.ingesting_since is None:
         return "yes", reasons
-    return "soon", [*reasons, f"Intercom took it on {_when(told.ingesting_since)}, and was asked since"]
+    return "soon", [
+        *reasons,
+        f"Intercom took it on {_when(told.ingesting_since)}; it is asked again after later runs",
+    ]
 
 
 def _when(at: float) -> str:
