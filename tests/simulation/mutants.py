@@ -20,6 +20,9 @@ from syncd.testing.simulation.process import Process
 from syncd.testing.simulation.store import ObservedStore
 from syncd.testing.simulation.world import World
 
+LATE = {"swarm.late": "on", "swarm.outage": "on", "knob.haste": "busy"}
+"""Lives in which much arrives late."""
+
 
 class _NoIntent(ObservedStore):
     """W1 taken out: a request is sent without a row that says so."""
@@ -131,7 +134,7 @@ class NoWindow(World):
     """W4: what got no answer is looked at only when nothing of it can land any more."""
 
     def __init__(self, seed: int) -> None:
-        super().__init__(seed)
+        super().__init__(seed, given=LATE)
         self.window_s = 0.0
 
 
@@ -144,6 +147,9 @@ class Restamping(World):
 
 class Burying(World):
     """W6: a tombstone stays until its window is over."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed, given=LATE)
 
     def make_store(self) -> ObservedStore:
         return _Burying(self.loop.time)
@@ -221,9 +227,9 @@ class Deaf(World):
 MUTANTS: dict[type[World], tuple[int, int]] = {
     NoIntent: (7, 100),
     BelievedBefore: (0, 50),
-    NoWindow: (125, 500),
+    NoWindow: (23, 300),
     Restamping: (0, 20),
-    Burying: (125, 1000),
+    Burying: (570, 1000),
     Trusting: (26, 300),
     Unfenced: (9, 300),
     AnyEpoch: (2, 100),
