@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from pathlib import Path
@@ -53,6 +54,7 @@ def command(config_path: Path | None, verbose: int, quiet: bool, log_format: For
     log.configure(log.level_of(verbose + 1, quiet), log_format, stream=sys.stdout, waiting=False)
     try:
         with app.state_store(loaded, command="syncd run") as store:
+            gc.freeze()  # no collection need look through what is loaded, again and again
             asyncio.run(serve(loaded, store, load=load))
     finally:
         log.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -91,6 +92,7 @@ def run_sync(
     now = SystemClock().now
     try:
         with app.state_store(config, command="syncd sync") as store:
+            gc.freeze()  # no collection need look through what is loaded
             outcomes, stopped_by = asyncio.run(_collect(config, store, names, full, repair, trigger, silent))
             if config.notifications.channels and stopped_by is None:
                 from syncd.notify import notifier

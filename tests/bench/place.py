@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -104,6 +105,7 @@ class Place:
         """What a service keeps between its runs: the configuration read, the state open."""
         config = self.config
         with app.state_store(config, command="bench") as store:
+            gc.freeze()  # as the service does
             yield Service(config, store)
 
 
