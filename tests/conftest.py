@@ -316,4 +316,4 @@ def open_workplace(running: Running) -> Iterator[Workplace]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process is still at it when the others are done."""
-    items.sort(key=lambda item: "test_crash" not in item.nodeid)
+    items.sort(key=lambda item: "every_life" not in item.nodeid and "test_crash" not in item.nodeid)

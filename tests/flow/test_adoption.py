@@ -38,7 +38,7 @@ def put(workplace: Workplace, external_id: str, html: str = "<p>Not as it was se
     )
 
 
-@pytest.mark.parametrize("html", ["verbatim", "normalised"])
+@pytest.mark.parametrize("html", [pytest.param("verbatim", marks=pytest.mark.ring), "normalised"])
 def test_p20_lost_state_of_a_thousand_pages_doubles_and_deletes_nothing(
     workplace: Workplace, html: str
 ) -> None:

@@ -610,7 +610,7 @@ def test_many_runs_at_once_share_a_cache(tmp_path: Path, origin: Origin, server:
     assert found == [{"a.md": "# A\n", "guides/b.md": "# B\n"}] * 12
 
 
-@pytest.mark.parametrize("over", ["disk", "http"])
+@pytest.mark.parametrize("over", ["disk", pytest.param("http", marks=pytest.mark.ring)])
 def test_fifty_commits_do_not_fill_the_cache_with_packs(
     tmp_path: Path, origin: Origin, server: Server, over: str
 ) -> None:

@@ -36,7 +36,14 @@ MARKS = re.compile(
 )
 
 
-@pytest.fixture(scope="module", params=CORPORA)
+LARGE = ("flux-site", "react-native-docs")
+"""Only in the ring: tests/corpora looks at all pages of all of them, too."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.ring) if name in LARGE else name for name in CORPORA],
+)
 def corpus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone of one sample, named after it."""
     name = str(request.param)
