@@ -19,7 +19,7 @@ def git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("steps", [12, pytest.param(50, marks=pytest.mark.ring)])
+@pytest.mark.parametrize("steps", [6, pytest.param(50, marks=pytest.mark.ring)])
 @pytest.mark.parametrize("sample", [one for one in GIT if one.name in WALKED], ids=lambda one: one.name)
 def test_each_commit_sends_exactly_what_came_out_differently(
     sample: Sample, steps: int, tmp_path: Path

@@ -13,7 +13,7 @@ from tests.samples import BUNDLES, clone, git
 
 PAGE = (".md", ".mdx", ".markdown")
 STEPS_BACK = 30
-QUICK = ("mkdocs-material-docs", "myst-docs")
+QUICK = ("myst-docs",)
 """The others walk the same way in the ring; tests/corpora looks at every page of all of them."""
 
 Payload = tuple[str, str, str | None]

@@ -167,11 +167,11 @@ SYNC, REPAIR = ("sync",), ("verify", "--repair")
 @pytest.mark.parametrize(
     ("prepare", "command", "step"),
     [
-        (first, SYNC, 2),
-        (later, SYNC, 2),
-        (parts, SYNC, 3),
-        (adopting, SYNC, 6),
-        (repairing, REPAIR, 6),
+        (first, SYNC, 4),
+        (later, SYNC, 4),
+        (parts, SYNC, 6),
+        (adopting, SYNC, 10),
+        (repairing, REPAIR, 10),
         pytest.param(first, SYNC, 1, marks=pytest.mark.ring),
         pytest.param(later, SYNC, 1, marks=pytest.mark.ring),
         pytest.param(parts, SYNC, 1, marks=pytest.mark.ring),
