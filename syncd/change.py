@@ -150,15 +150,16 @@ class Failure:
     @property
     def withdraws(self) -> bool:
         """Whether the document says that what is published must go."""
-        # A page without a row was found in this run: it goes with the next one, like any other.
+        # Without a row it gets one in this run, and goes with the next one, like any other.
         return isinstance(self.error, PageWithheld) and self._is_published and self.task.record is not None
 
     @property
     def _is_published(self) -> bool:
-        if self.task.record is None:
-            return self.task.remote is not None
-        # A page that Intercom refused may have parts that it took.
-        return any(record.may_be_published for record in (self.task.record, *self.parts))
+        if self.task.remote is not None:
+            return True
+        # A page that Intercom refused, and that may be forgotten since, may have parts that it took.
+        rows = self.parts if self.task.record is None else (self.task.record, *self.parts)
+        return any(record.may_be_published for record in rows)
 
 
 Change = Upsert | Same | Failure

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from syncd.guards import Candidate
-from syncd.journal import Drifted, Dropped, Entry, Ground, Verified
+from syncd.journal import Drifted, Dropped, Entry, Ground, Opened, Verified
 from syncd.model import Availability, Doubt, Record, RecordState, RemotePage
 from syncd.plan import Listing
 
@@ -224,12 +224,15 @@ def settle(
     listed: bool,
     repair: Collection[Kind],
     settled_before: float,
+    known_age: bool = True,
     looked_at: Collection[str] = (),
 ) -> Settlement:
     """Decide what to do about what was found.
 
     Args:
         listed: whether all pages of the import source were seen, not only some of them.
+        known_age: whether the state is known to be that of the last run; an old backup that was restored may
+            call a page deleted that was published since.
         repair: kinds of drift that are sent again; others are only if they were in doubt.
         settled_before: the moment of the look, less the time that a lost request may take.
         looked_at: external ids of the pages that were seen, or would have been, if not all were.
@@ -273,7 +276,12 @@ def settle(
             after[external_id] = records[external_id]._replace(page_id=page_id)
     strangers = {page.external_id: page for page in findings.strangers}
     gone, late = _of_tombstones(
-        in_doubt, strangers, listing=listing, listed=listed, settled_before=settled_before
+        in_doubt,
+        strangers,
+        listing=listing,
+        listed=listed,
+        settled_before=settled_before,
+        known_age=known_age,
     )
     entries += gone
     adoptable: dict[str, RemotePage] = {}
@@ -287,11 +295,21 @@ def settle(
         head, _, _ = page.external_id.rpartition("#")
         if record is None and (page.external_id in listing.items or head in listing.items):
             adoptable[page.external_id] = page
+            if head in after and page.external_id not in listing.items:
+                # A part of which the row was lost, or no part at all: the page itself has to tell.
+                entries.append(Opened(external_id=head))
+                after[head] = after[head]._replace(version="")
         elif record is None:
             foreign.append(page)
         elif record.state in (RecordState.QUARANTINED, RecordState.SKIPPED):
             # It was never sent from this state, and is there: whoever sent it, it is this item's page.
             differs(page.external_id, page.page_id)
+        elif record.state in (RecordState.SURPLUS, RecordState.DELETING) and page.page_id != record.page_id:
+            # It goes, or waits for a person; and what has to go is another page by now.
+            entries.append(
+                Verified(external_id=page.external_id, settled_before=settled_before, page_id=page.page_id)
+            )
+            after[page.external_id] = record._replace(page_id=page.page_id)
     return Settlement(
         entries=tuple(entries),
         records=after,
@@ -310,6 +328,7 @@ def _of_tombstones(
     listing: Listing,
     listed: bool,
     settled_before: float,
+    known_age: bool,
 ) -> tuple[list[Entry], list[Candidate]]:
     """What becomes of deleted pages, and of rows without a page whose requests were lost."""
     entries: list[Entry] = []
@@ -328,7 +347,7 @@ def _of_tombstones(
                 entries.append(Dropped(external_id=external_id))
             elif over:
                 entries.append(Verified(external_id=external_id, settled_before=settled_before))
-        elif doubt.state == RecordState.SKIPPED or _is_surely_gone(external_id, listing):
+        elif known_age and (doubt.state == RecordState.SKIPPED or _is_surely_gone(external_id, listing)):
             evidence = "it was deleted, and a request that had been given up published it again"
             late.append(Candidate(external_id, page.page_id, None, 0.0, evidence, Ground.LATE))
     return entries, late

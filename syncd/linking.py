@@ -114,7 +114,7 @@ def publish(
     """Put together where everything is published, and find the pages whose links lead elsewhere. Blocking.
 
     Args:
-        deleted: external ids that go in this run.
+        deleted: external ids that go in this run, or are gone.
         known: URLs of the pages as they were published.
         fresh: URLs of the items that will be rendered, as their settings and documents tell now.
         aliases: of those whose documents were read ahead.

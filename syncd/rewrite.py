@@ -40,13 +40,15 @@ class Rewrite:
         """
         self.tasks: list[tuple[Task, Action]] = []
         self.empty: list[Failure] = []
-        self._rows = rows
+        # What was never acknowledged has no text that it could lose.
+        self._rows = rows - sum(_is_unacknowledged(task) for task in plan.tasks)
+        self._least = rows / 10
         self._sizes = sizes
         self._hold = hold
         # What is sent meanwhile makes the rest look few: a hold stays one until what is left is little.
         self._expected = known_cause or hold is not None
         published = sum(_is_published(task) for task in plan.tasks)
-        self._possible = rows >= LEAST_ROWS and (self._expected or published * 2 > rows)
+        self._possible = rows >= LEAST_ROWS and (self._expected or published * 2 > self._rows)
         self._shares: list[float] = []
         self._changed = 0
 
@@ -77,8 +79,8 @@ class Rewrite:
         count, rows = len(self.tasks) + len(self.empty), self._rows
         if not count:
             return None
-        blank = len(self.empty) * 10 > rows
-        shrinks = median(self._shares) < 0.5 and (not self._expected or count * 10 > rows)
+        blank = len(self.empty) > self._least
+        shrinks = median(self._shares) < 0.5 and count > self._least
         if not (self._expected or self._changed * 2 > rows) or not (blank or shrinks):
             return None
         what = [f"{len(self.empty)} would become empty"] if self.empty else []
@@ -102,3 +104,7 @@ class Rewrite:
 
 def _is_published(task: Task) -> bool:
     return task.record is not None and task.record.content_hash is not None and task.record.may_be_published
+
+
+def _is_unacknowledged(task: Task) -> bool:
+    return task.record is not None and task.record.content_hash is None and task.record.may_be_published

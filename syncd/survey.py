@@ -328,12 +328,12 @@ async def look(
     rested = {task.item.external_id: False for task in plan.tasks if task.reason == "retry"}
     found = {**rested, **before.marks}
     at_work = AtWork(run.store, run.keep, source.name, found=found, writes=not foretells)
-    if plan.tasks or verdict.deletes:
+    if plan.tasks or verdict.deletes or plan.forgotten:
         rules = await run.crawl(told_by, snapshot, source.rules)
         source = replace(source, rules=rules)
         ahead = await _read_ahead(source, run, snapshot, library, plan, at_work)
         plan = without_same(plan, ahead.same)
-        if plan.tasks or verdict.deletes:
+        if plan.tasks or verdict.deletes or plan.forgotten:
             published = await _publish(source, run, listing, plan, verdict, records, ahead.addresses)
             plan = with_links(plan, listing, records, published.linking)
         touched = {key: same for key, same in ahead.same.items() if key not in published.linking}
@@ -452,7 +452,7 @@ async def _publish(
         source.name,
         listing=listing,
         records=records,
-        deleted={candidate.external_id for candidate in verdict.deletes},
+        deleted={*plan.forgotten, *(candidate.external_id for candidate in verdict.deletes)},
         known=await run.keep(run.store.urls, source.name),
         fresh={item.external_id: source.url_of(item, addresses.get(item.external_id)) for item in items},
         aliases={external_id: address.aliases for external_id, address in addresses.items()},

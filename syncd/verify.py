@@ -99,6 +99,7 @@ async def look_at_intercom(
         listed=True,
         repair=_repaired(source, run, standing),
         settled_before=settled_before,
+        known_age=standing.verified_at is not None,
     )
     return Look(settlement=settlement, whole=listing.broken is None)
 

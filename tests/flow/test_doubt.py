@@ -14,6 +14,7 @@ from syncd.errors import PageUncertain
 from syncd.guards import Policy
 from syncd.lanes import ThreadLane
 from syncd.model import Page, RecordState, Result
+from syncd.testing.simulation.store import ObservedStore
 from syncd.testing.target import FakeTarget
 from tests.syncd.test_sync import Bench, some
 
@@ -50,6 +51,14 @@ def shown(bench: Bench) -> dict[str, str]:
 
 def expected(bench: Bench) -> dict[str, str]:
     return {name: f"<p>{body}</p>" for name, body in bench.world.files.items()}
+
+
+def restorable(bench: Bench) -> ObservedStore:
+    """The same state in a store that an operator can replace by an older one."""
+    store = ObservedStore(bench.clock.now)
+    store.put_back(vars(bench.store))
+    bench.store = store
+    return store
 
 
 async def settled(bench: Bench) -> None:
@@ -277,6 +286,50 @@ async def test_lost_delete_is_made_good(bench: Bench) -> None:
     await bench.sync()
 
     assert bench.deletes == ["01"]
+    assert shown(bench) == expected(bench)
+    await settled(bench)
+
+
+async def test_p20_page_that_was_published_since_the_backup_outlives_one_bad_listing(bench: Bench) -> None:
+    """The old state calls it deleted, and a request for it lost; that is no proof that it came too late."""
+    store = restorable(bench)
+    text = bench.world.files.pop("01")
+    bench.target.fail(LOST, external_id="01", applied=True)
+    await bench.sync()
+    await bench.sync()
+    backup = store.image()
+    bench.world.files["01"] = text
+    await bench.sync()
+    assert store.go_back(backup)
+    del bench.world.files["01"]
+    bench.clock.at += WINDOW_S
+
+    await bench.sync()
+
+    assert bench.deletes == []
+    bench.world.files["01"] = text
+    bench.clock.at += WINDOW_S
+    await bench.sync()
+    await settled(bench)
+
+
+async def test_p20_page_that_was_made_anew_since_the_backup_goes_with_its_item(bench: Bench) -> None:
+    """The old state has begun to delete the page that was there before."""
+    store = restorable(bench)
+    text = bench.world.files.pop("01")
+    bench.target.fail(LOST, external_id="01")
+    await bench.sync()
+    backup = store.image()
+    assert store.rows["s"]["01"].state == RecordState.DELETING
+    await bench.sync()
+    bench.world.files["01"] = text
+    await bench.sync()
+    assert store.go_back(backup)
+    del bench.world.files["01"]
+
+    await bench.sync()
+    await bench.sync()
+
     assert shown(bench) == expected(bench)
     await settled(bench)
 

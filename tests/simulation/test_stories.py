@@ -82,7 +82,35 @@ def _refused_and_gone_by_hand(world: World) -> None:
     world.loop.call_later(100.0, remove, world, "a")
 
 
+def _gone_and_back_as_a_draft(world: World) -> None:
+    remove(world, "h")
+    world.loop.call_later(70.0, lambda: world.write("h", "draft", kind="draft"))
+
+
+def _linked_to_an_empty_one(world: World) -> None:
+    _one_empty(world)
+    world.write("a", "one-a", link="h")
+
+
+def _lost_parts(world: World) -> None:
+    for part in "pqrs":
+        del world.store.rows["docs"][f"h#{part}"]
+    world.replaced = True
+
+
 STORIES = {
+    "a page of which a part was refused, gone and back as a draft": (
+        Scenario("parts", pages, _long, _gone_and_back_as_a_draft),
+        {"w1.POST h#s#1": "422"},
+    ),
+    "a link to a page without text, which goes": (
+        Scenario("links", _linked_to_an_empty_one, lambda world: remove(world, "h")),
+        {},
+    ),
+    "parts of which the database lost the rows": (
+        Scenario("failover", _long, nothing, _lost_parts),
+        {},
+    ),
     "a page that was made anew after the backup, and gone when it was restored": (
         Scenario("backup", pages, _made_anew_after_a_backup, _gone_and_restored),
         {},

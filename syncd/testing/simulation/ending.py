@@ -94,7 +94,6 @@ async def _good(world: World, process: Process) -> None:
         await process.sleep(world.policy.min_absence_s + 1.0)
     for external_id, why in differing(world).items():
         world.laws.fail("F-a", f"{external_id!r} {why}")
-    _rows_are_items(world)
     # An old row tells nothing of what was sent after it: such pages are sent again.
     if (
         not replaced
@@ -108,6 +107,7 @@ async def _good(world: World, process: Process) -> None:
         # A page that was found late is looked for once more.
         world.heard(process, await world.trip(process))
         await process.sleep(world.policy.min_absence_s + 1.0)
+    _rows_are_items(world)
     before = len(world.remote.applied)
     outcome = await world.trip(process)
     if len(world.remote.applied) > before or outcome.report.requests > 1:
@@ -173,14 +173,18 @@ def differing(world: World, *, forgiving: bool = True) -> dict[str, str]:
 
 
 def unsure(world: World) -> set[str]:
-    """external ids of the rows that are not plainly live, and of pages without a row."""
+    """external ids of the rows that are not plainly live, or tell of what was sent before, and of pages
+    without a row."""
     rows = world.store.records(NAME)
     return {
         *(expected(world).keys() - rows.keys()),
         *(
             key
             for key, record in rows.items()
-            if record.state != "live" or record.ambiguous_at is not None or record.absences
+            if record.state != "live"
+            or record.ambiguous_at is not None
+            or record.absences
+            or record.content_hash != world.remote.sent_hash.get(key)
         ),
     }
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from syncd.before import Before
 from syncd.decision import Question
 from syncd.guards import Policy
-from syncd.journal import Deleted, Deleting, Entry, Intent, Lease, Sent
+from syncd.journal import Deleted, Deleting, Entry, Forgotten, Intent, Lease, Sent
 from syncd.model import Record
 from syncd.sync import STOP_GRACE_S
 from syncd.testing.simulation.origin import CANARY, TWINS, Look, Origin, folded, head_of
@@ -53,7 +53,7 @@ class Laws:
         self.distrusts = False
         self._first_look = 0
         self._last_epoch = 0
-        # Deleted before: when a late request publishes such a page again, it goes outside any budget.
+        # Deleted or forgotten before: when a late request publishes it again, it goes outside any budget.
         self._gone: set[str] = set()
         # A person let them go, and it may take more than one attempt.
         self._let_go: set[str] = set()
@@ -92,7 +92,7 @@ class Laws:
                 self._intended.pop(entry.external_id, None)
                 self._gone.discard(entry.external_id)
                 self._let_go.discard(entry.external_id)
-            elif isinstance(entry, Deleted):
+            elif isinstance(entry, Deleted | Forgotten):
                 self._intended.pop(entry.external_id, None)
                 self._gone.add(entry.external_id)
             for told in ("error", "reason", "evidence"):
@@ -136,7 +136,7 @@ class Laws:
         look = self._last_look(departure.process)
         if look not in self._rows_at_look:
             # The budgets are judged with the pages of the source before any of them went.
-            self._rows_at_look[look] = sum(record.may_be_published for record in records().values())
+            self._rows_at_look[look] = _published(records())
         self._knows_better(departure, process)
         shared = self.may_share_its_epoch(process)
         if departure.method != "GET" and process.lease is not None and not shared:
@@ -151,7 +151,7 @@ class Laws:
                 self.fail(
                     "I5", f"POST {departure.external_id} without an intent of this content ({intended})"
                 )
-            self._may_blank(departure, self._rows_at_look[look], before)
+            self._may_blank(departure, self._rows_at_look[look], before, records)
         elif departure.method == "DELETE":
             if self._intended.get(departure.external_id) != DELETE and not shared:
                 self.fail("I5", f"DELETE {departure.external_id} without an intent")
@@ -160,8 +160,10 @@ class Laws:
             known = before()
             names = {departure.external_id, head_of(departure.external_id)}
             if names.isdisjoint(known.orders.taken_down):
+                # A look at Intercom may have found more of them.
+                self._rows_at_look[look] = max(self._rows_at_look[look], _published(records()))
                 approved = _approved(known, Question.DELETES)
-                self._may_delete(departure, self._rows_at_look[look], approved)
+                self._may_delete(departure, self._rows_at_look[look], approved, records)
 
     def _knows_better(self, departure: Departure, process: Process) -> None:
         """A process that was asked to stop, or whose token was refused, sends nothing more."""
@@ -175,9 +177,21 @@ class Laws:
                     law, f"{departure.method} {departure.external_id} {departure.at - since:.1f} s later"
                 )
 
-    def _may_blank(self, departure: Departure, rows: int, before: Callable[[], Before]) -> None:
-        """Most pages of a source lose their text only if a person lets them."""
+    def _may_blank(
+        self,
+        departure: Departure,
+        rows: int,
+        before: Callable[[], Before],
+        records: Callable[[], Mapping[str, Record]],
+    ) -> None:
+        """Most pages of a source lose their text only if a person lets them.
+
+        What was sent without ever an answer may be shown, but its text is nowhere known.
+        """
         if not departure.blanks or rows < MANY_ROWS:
+            return
+        row = records().get(departure.external_id)
+        if row is None or row.content_hash is None:
             return
         blanked = self._blanked_by_look.setdefault(self._last_look(departure.process), set())
         blanked.add(departure.external_id)
@@ -194,7 +208,13 @@ class Laws:
         looks = self._origin.looks
         return next((i for i in reversed(range(len(looks))) if looks[i].process == process), None)
 
-    def _may_delete(self, departure: Departure, rows: int, approved: int) -> None:
+    def _may_delete(
+        self,
+        departure: Departure,
+        rows: int,
+        approved: int,
+        records: Callable[[], Mapping[str, Record]],
+    ) -> None:
         external_id, origin = departure.external_id, self._origin
         index = self._last_look(departure.process)
         if index is None:
@@ -211,7 +231,7 @@ class Laws:
         if out_of_scope and not let_go:
             self.fail("I3", f"DELETE {external_id}, which only the configuration leaves out")
         since = origin.here_since.get(folded(external_id))
-        if since is None or head in origin.withheld or self._has_twin(external_id):
+        if since is None or head in origin.withheld or self._has_twin(external_id, records):
             return
         if origin.tells_removed and head_of(external_id) not in origin.items:
             return  # under this name it was removed, and an origin that says so is believed at once
@@ -224,9 +244,12 @@ class Laws:
         elif not self._missed_before(head, index, look):
             self.fail("I3", f"DELETE {external_id}, which is there, after one listing that missed it")
 
-    def _has_twin(self, external_id: str) -> bool:
-        """Whether the item's page is shown under another of its names."""
-        return external_id in TWINS and len(self._remote.pages().keys() & set(TWINS)) > 1
+    def _has_twin(self, external_id: str, records: Callable[[], Mapping[str, Record]]) -> bool:
+        """Whether the item's page is shown under another of its names, or is known and waits under one."""
+        if external_id not in TWINS:
+            return False
+        others = set(TWINS) - {external_id}
+        return not others.isdisjoint(self._remote.pages()) or not others.isdisjoint(records())
 
     def _missed_before(self, external_id: str, index: int, look: Look) -> bool:
         """Whether an earlier listing missed it too, with no run in between that knew better."""
@@ -246,6 +269,10 @@ class Laws:
         over = count > policy.hold_above_pages and count * 100 > rows * policy.hold_above_percent
         if (over or (count >= rows and count > 1)) and count > approved:
             self.fail("I3", f"DELETE {external_id} is number {count} of {rows} pages, approved: {approved}")
+
+
+def _published(records: Mapping[str, Record]) -> int:
+    return sum(record.may_be_published for record in records.values())
 
 
 def _approved(before: Before, question: Question) -> int:

@@ -156,7 +156,9 @@ class Origin:
         if not past:
             return
         self._keep()
-        self.items = past
+        # A snapshot that is not pinned reads from these.
+        self.items.clear()
+        self.items.update(past)
         self._changed(now)
 
     def hide(self, external_ids: Collection[str], now: float) -> None:

@@ -94,6 +94,7 @@ class Remote:
         self.shown: set[tuple[str, str]] = set()
         self.foreign: dict[int, Held] = {}
         self.sent_html: dict[str, str] = {}
+        self.sent_hash: dict[str, str] = {}
         self.applied: list[tuple[str, str]] = []
         self.wrong_by_admin: set[str] = set()
         self.refuses_token_until = -1.0
@@ -248,7 +249,8 @@ class Remote:
         self.applied.append((request.method, external_id))
         self.wrong_by_admin.discard(external_id)
         if request.body is not None:
-            self.shown.add((external_id, _content_hash(request)))
+            self.sent_hash[external_id] = _content_hash(request)
+            self.shown.add((external_id, self.sent_hash[external_id]))
             self.sent_html[external_id] = str(request.body["html"])
         self.after_change(request.method, external_id)
 
