@@ -22,6 +22,7 @@ from syncd.guards import Candidate, ErrorBudget
 from syncd.journal import (
     Deleted,
     Deleting,
+    Drifted,
     Entry,
     Failed,
     Ground,
@@ -33,7 +34,7 @@ from syncd.journal import (
     Uncertain,
     Unchanged,
 )
-from syncd.model import Action, Receipt, Record, RecordState
+from syncd.model import Action, Page, Receipt, Record, RecordState
 from syncd.plan import Task
 from syncd.protocols import Target
 
@@ -272,8 +273,7 @@ class Applier:
                 receipt = await target.upsert(page, create=one.action is Action.CREATE)
                 if one.action is Action.UPDATE and receipt.page_id != one.page_id:
                     # Somebody had deleted the page in Intercom, so this made a new one, switched off for Fin.
-                    self._fence()
-                    again = await target.upsert(page, create=True)
+                    again = await self._switch_on(target, page, receipt)
                     receipt = replace(again, unsure=receipt.unsure or again.unsure)
             except PageUncertain as error:
                 row = Uncertain(external_id=page.external_id, error=str(error), part_of=head)
@@ -312,6 +312,17 @@ class Applier:
             *(_surplus(change) if one is change else ()),
         )
         return True
+
+    async def _switch_on(self, target: Target, page: Page, made: Receipt) -> Receipt:
+        self._fence()
+        try:
+            return await target.upsert(page, create=True)
+        except PageError:
+            # Whatever becomes of it, the page that is there is another one than was known.
+            await self._journal.write(
+                Drifted(external_id=page.external_id, page_id=made.page_id, settled_before=0.0)
+            )
+            raise
 
     async def _note_same(self, change: Same) -> None:
         await self._journal.write(

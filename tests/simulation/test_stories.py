@@ -159,6 +159,10 @@ STORIES = {
         Scenario("anew", pages, _gone_by_hand_and_changed, lambda world: remove(world, "a")),
         {f"w1.POST a#{number}": "garbage-after" for number in range(2, 8)},
     ),
+    "a page that was made anew, then refused, and then removed": (
+        Scenario("anew", pages, _gone_by_hand_and_changed, lambda world: remove(world, "a")),
+        {"w1.POST a#2": "slow", "w1.POST a#3": "422"},
+    ),
     "a late delete of a page that is back": (
         Scenario("back", pages, lambda world: remove(world, "a"), nothing),
         {"w1.DELETE a#1": "late", "w1.DELETE a#1.late": "290"},
