@@ -349,6 +349,7 @@ class Applier:
         intent = Deleting(external_id=external_id, ground=candidate.ground, approved_until=approved_until)
         if await self._journal.write(intent):
             self.tally.refused += 1
+            self.tally.spared += 1
             return
         unsure = False
         if page_id is not None:

@@ -200,6 +200,8 @@ class Tally:
     """What a run did so far.
 
     Attributes:
+        refused: intents that the state did not accept, since a person decided otherwise meanwhile, or the
+            item is back; spared: those of them that were to delete.
         parts: external ids of the further parts that its long pages have.
         arrived: documents that are in Intercom as they should be, in however many parts.
         ingestions: of the first pages that it sent.
@@ -215,6 +217,7 @@ class Tally:
     warned: int = 0
     unlinked: int = 0
     refused: int = 0
+    spared: int = 0
     taken_down: int = 0
     arrived: int = 0
     parts: set[str] = field(default_factory=set)

@@ -130,8 +130,8 @@ def lasting(standing: Standing, survey: Survey, tally: Tally) -> Standing:
 
 
 def _held(attempt: Attempt) -> tuple[Hold, ...]:
-    """What waits for a person; deletions no longer do once an approval lets them go."""
-    let_go = attempt.survey is not None and attempt.survey.verdict.deletes
+    """What waits for a person; deletions no longer do once an approval lets them go, and stays."""
+    let_go = attempt.survey is not None and attempt.survey.verdict.deletes and not attempt.tally.spared
     open_ = (None if let_go else attempt.hold, attempt.rewrite)
     return tuple(hold for hold in open_ if hold is not None)
 

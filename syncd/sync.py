@@ -221,7 +221,12 @@ def _remember(source: Source, run: Run, attempt: Attempt, seen: Survey) -> None:
     listing, plan, verdict = seen.listing, seen.plan, seen.verdict
     if listing.broken is not None:
         return
-    if verdict.hold is not None and len(verdict.deletes) == len(plan.missing):
+    if (
+        verdict.hold is not None
+        and len(verdict.deletes) == len(plan.missing)
+        # One that was taken back meanwhile, or has expired, is carried out in part at most.
+        and not attempt.tally.spared
+    ):
         attempt.hold = None  # approved and carried out: an approval is good for once
     waits = attempt.hold is not None
     clean = (

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from syncd.connector import Snapshot
+from syncd.decision import Approve, Question, Reject
 from syncd.errors import (
     CredentialsRefused,
     ItemError,
@@ -19,7 +20,7 @@ from syncd.errors import (
     StateStoreError,
 )
 from syncd.forecast import plan_source
-from syncd.guards import Policy
+from syncd.guards import APPROVAL_LIFE_S, Policy
 from syncd.journal import Standing
 from syncd.lanes import ThreadLane
 from syncd.model import Document, Draft, Item, Result, Unlisted
@@ -62,6 +63,7 @@ class World:
         files: external id → body; a version is its text.
         broken_after: items that a listing names before it breaks off.
         unreadable: ids that are listed and cannot be read.
+        listed: called when a listing has named all.
     """
 
     files: dict[str, str] = field(default_factory=dict)
@@ -71,6 +73,7 @@ class World:
     revision: str | None = None
     lost: SourceUnavailable | None = None
     reads: list[str] = field(default_factory=list)
+    listed: Callable[[], object] = lambda: None
 
     @contextmanager
     def open(self) -> Iterator[Snapshot]:
@@ -93,6 +96,7 @@ class View(Snapshot):
                 raise ListingIncomplete(f"input/output error after {number} entries")
             yield Item(name, body, name)
         yield from self._world.unlisted
+        self._world.listed()
 
     def read(self, item: Item) -> Document:
         self._world.reads.append(item.external_id)
@@ -175,6 +179,31 @@ async def bench() -> AsyncIterator[Bench]:
 
 def some(count: int) -> dict[str, str]:
     return {f"{number:02}": f"text {number}" for number in range(count)}
+
+
+async def test_approval_that_is_taken_back_during_a_run_lets_no_later_run_delete(bench: Bench) -> None:
+    """What the configuration leaves out waits on, although the run went to its end."""
+    bench.world.files = some(9)
+    await bench.sync()
+    del bench.world.files["01"]
+    bench.fingerprint = "other settings"
+    await bench.sync()
+    await bench.sync()
+    until = bench.clock.at + APPROVAL_LIFE_S
+    bench.store.decide(
+        "s", Approve(question=Question.DELETES, count=1, until=until, by="ada"), at=bench.clock.at
+    )
+    bench.world.listed = lambda: bench.store.decide(
+        "s", Reject(question=Question.DELETES, by="bob"), at=bench.clock.at
+    )
+
+    outcome = await bench.sync()
+
+    assert (outcome.report.result, bench.deletes) == (Result.HELD, [])
+    bench.world.listed = lambda: None
+    for _ in range(2):
+        outcome = await bench.sync()
+        assert (outcome.report.result, outcome.report.held, bench.deletes) == (Result.HELD, 1, [])
 
 
 @pytest.mark.parametrize("seen", range(9))
