@@ -347,7 +347,7 @@ def _of_tombstones(
                 entries.append(Dropped(external_id=external_id))
             elif over:
                 entries.append(Verified(external_id=external_id, settled_before=settled_before))
-        elif known_age and (doubt.state == RecordState.SKIPPED or _is_surely_gone(external_id, listing)):
+        elif known_age and doubt.state == RecordState.TOMBSTONE and _is_surely_gone(external_id, listing):
             evidence = "it was deleted, and a request that had been given up published it again"
             late.append(Candidate(external_id, page.page_id, None, 0.0, evidence, Ground.LATE))
     return entries, late

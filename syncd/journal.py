@@ -352,7 +352,7 @@ class Lease:
     Attributes:
         owner: the process that has it, in words.
         since, until: Unix seconds.
-        epoch: grows by one with each acquisition of the source, whoever makes it.
+        epoch: grows with each acquisition of the source, whoever makes it.
         former: the owner that let its lease run out without giving it back; None if there was none.
     """
 

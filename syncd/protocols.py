@@ -105,6 +105,13 @@ class StateStore(Protocol):
         """Say that of all marked pages the run is at this one alone."""
         ...
 
+    def unsettle(self, source: str) -> None:
+        """Forget the revision of the last run that left nothing open: from now on the rows may tell of more.
+
+        Else a run that ends early, of an origin that then goes back to that revision, would be forgotten.
+        """
+        ...
+
     def text_sizes(self, source: str) -> Mapping[str, int]:
         """external_id → characters of visible text that were last acknowledged, where they were counted."""
         ...

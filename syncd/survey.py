@@ -328,12 +328,15 @@ async def look(
     rested = {task.item.external_id: False for task in plan.tasks if task.reason == "retry"}
     found = {**rested, **before.marks}
     at_work = AtWork(run.store, run.keep, source.name, found=found, writes=not foretells)
-    if plan.tasks or verdict.deletes or plan.forgotten:
+    # An item without a row, as one that was taken down, leaves no other trace when it goes; links may lead
+    # to it.
+    fewer = is_whole(listing) and standing.listed is not None and len(listing.items) < standing.listed
+    if plan.tasks or verdict.deletes or plan.forgotten or fewer:
         rules = await run.crawl(told_by, snapshot, source.rules)
         source = replace(source, rules=rules)
         ahead = await _read_ahead(source, run, snapshot, library, plan, at_work)
         plan = without_same(plan, ahead.same)
-        if plan.tasks or verdict.deletes or plan.forgotten:
+        if plan.tasks or verdict.deletes or plan.forgotten or fewer:
             published = await _publish(source, run, listing, plan, verdict, records, ahead.addresses)
             plan = with_links(plan, listing, records, published.linking)
         touched = {key: same for key, same in ahead.same.items() if key not in published.linking}

@@ -69,6 +69,9 @@ async def _carry_out(source: Source, run: Run, snapshot: Snapshot, attempt: Atte
     source = await fit(source, run, snapshot, attempt)
     if attempt.settled:
         return
+    if attempt.standing.revision is not None:
+        await run.keep(run.store.unsettle, source.name)
+        attempt.standing = replace(attempt.standing, revision=None)
     journal = Journal(run.store, run.keep, run.clock, source.name, number, epoch=run.epoch)
     applier = _applier(source, run, attempt, journal)
     records = await run.keep(run.store.records, source.name)

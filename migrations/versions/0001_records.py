@@ -41,7 +41,7 @@ def upgrade() -> None:
         sa.Column("retry", sa.Boolean, nullable=False),
         sa.Column("created", sa.Double, nullable=False),
         sa.Column("updated", sa.Double, nullable=False),
-        sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
         sqlite_with_rowid=False,
     )
     in_doubt = sa.text("ambiguous_at IS NOT NULL OR state = 'tombstone'")
@@ -207,5 +207,5 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text, nullable=False),
         sa.Column("since", sa.Double, nullable=False),
         sa.Column("until", sa.Double, nullable=False),
-        sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("epoch", sa.BigInteger, nullable=False),
     )

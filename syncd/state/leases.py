@@ -1,4 +1,8 @@
-"""Which process may write for a source: one row each, whose epoch grows whenever it changes hands."""
+"""Which process may write for a source: one row each, whose epoch grows whenever it changes hands.
+
+Epochs go by the clock: a database that fails over to a replica without its last commits would else give one
+of them twice, to two processes.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, exists, extract, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, cast, exists, extract, func, insert, select, update
 
 from syncd.errors import LeaseLost, SourceBusy
 from syncd.journal import Lease
@@ -20,6 +24,7 @@ _LEASE = select(leases.c.owner, leases.c.since, leases.c.until, leases.c.epoch).
 )
 # `until` of a lease that was given back.
 _RELEASED = 0.0
+_EPOCHS_A_SECOND = 1000
 _SERVER_NOW = extract("epoch", func.clock_timestamp())
 _RELEASE = (
     update(leases)
@@ -34,7 +39,7 @@ _TAKE = (
         owner=bindparam("by"),
         since=_SERVER_NOW,
         until=_SERVER_NOW + bindparam("length_s"),
-        epoch=leases.c.epoch + 1,
+        epoch=func.greatest(leases.c.epoch + 1, cast(_SERVER_NOW * _EPOCHS_A_SECOND, BigInteger)),
     )
     .returning(leases.c.since, leases.c.until, leases.c.epoch)
 )
@@ -42,11 +47,16 @@ IS_HELD = exists().where(leases.c.source == bindparam("of"), leases.c.epoch == b
 """Whether the lease of the source `of` still has the epoch `held`."""
 
 
+def next_epoch(known: int, at: float) -> int:
+    """The epoch of a lease that is acquired at Unix second `at`, after one of epoch `known`."""
+    return max(known + 1, int(at * _EPOCHS_A_SECOND))
+
+
 def acquire(connection: Connection, source: str, *, owner: str, until: float, at: float) -> Lease:
     """As StateStore.acquire, inside the transaction that is open."""
     known = connection.execute(_LEASE, {"of": source}).one_or_none()
     now = _now(connection, at)
-    lease = Lease(source=source, owner=owner, since=now, until=now + until - at, epoch=1)
+    lease = Lease(source=source, owner=owner, since=now, until=now + until - at, epoch=next_epoch(0, now))
     if known is None:
         connection.execute(insert(leases).values(_columns(lease)))
         return lease
@@ -55,7 +65,8 @@ def acquire(connection: Connection, source: str, *, owner: str, until: float, at
             f"source {source} is in use by {known.owner} since {_moment(known.since)}: nothing was done.\n"
             f"Wait until it has finished; should it have died, its lease ends at {_moment(known.until)}."
         )
-    lease = replace(lease, epoch=known.epoch + 1, former=known.owner if known.until != _RELEASED else None)
+    former = known.owner if known.until != _RELEASED else None
+    lease = replace(lease, epoch=next_epoch(known.epoch, now), former=former)
     connection.execute(update(leases).where(leases.c.source == source).values(_columns(lease)))
     if lease.former is not None:
         _settle(connection, source, error=abandoned(lease.former, owner), at=at)
@@ -87,7 +98,6 @@ def renew(connection: Connection, lease: Lease, *, until: float, at: float) -> L
         .values(until=until)
     )
     if renewed.rowcount != 1:
-        # A database that failed over may have given the epoch a second time, to another process.
         check(connection, lease.source, lease.epoch, owner=lease.owner)
         return lease
     return replace(lease, until=until)

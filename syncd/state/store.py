@@ -291,6 +291,10 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
         self._database.write(work)
 
+    def unsettle(self, source: str) -> None:
+        """Forget the revision of the last run that left nothing open; see StateStore."""
+        self._database.write(lambda connection: connection.execute(_LOOK_AGAIN, {"of": source}))
+
     def text_sizes(self, source: str) -> Mapping[str, int]:
         """external_id → characters of visible text that were last acknowledged, where they were counted."""
         return self._known(source, records.c.text_chars)

@@ -58,7 +58,7 @@ records = Table(
     Column("retry", Boolean, nullable=False),
     Column("created", Double, nullable=False),
     Column("updated", Double, nullable=False),
-    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("epoch", BigInteger, nullable=False, server_default="0"),
     Index("records_in_doubt", "source", sqlite_where=text(IN_DOUBT)),
     sqlite_with_rowid=False,
 )
@@ -253,5 +253,5 @@ leases = Table(
     Column("owner", Text, nullable=False),
     Column("since", Double, nullable=False),
     Column("until", Double, nullable=False),
-    Column("epoch", Integer, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
 )

@@ -51,6 +51,7 @@ from syncd.journal import (
 )
 from syncd.model import MOST_ID_BYTES, Action, Doubt, Record, RecordState, Report, Result, Unlisted
 from syncd.protocols import StateStore
+from syncd.state.leases import next_epoch
 from syncd.state.rows import Outcome, Row, abandoned, fold, scope_of, storable, unsettled
 from syncd.state.rulings import rule
 from syncd.testing.leases import LeaseContract
@@ -166,6 +167,11 @@ class MemoryStateStore:
         self.writes += 1
         self._marks[source] = dict.fromkeys(self._marks.get(source, {}), False) | {external_id: True}
 
+    def unsettle(self, source: str) -> None:
+        self.writes += 1
+        if source in self._standings:
+            self._standings[source] = replace(self._standings[source], revision=None)
+
     def text_sizes(self, source: str) -> Mapping[str, int]:
         return {
             key: row.text_chars for key, row in self._present(source).items() if row.text_chars is not None
@@ -188,7 +194,7 @@ class MemoryStateStore:
                 if run.source == source and run.finished is None:
                     run.finished = at
                     run.report = Report(name=source, result=Result.FAILED, error=abandoned(former, owner))
-        epoch = known.epoch + 1 if known is not None else 1
+        epoch = next_epoch(known.epoch if known is not None else 0, at)
         lease = Lease(source=source, owner=owner, since=at, until=until, epoch=epoch, former=former)
         self.leases[source] = lease
         return lease
@@ -1066,6 +1072,14 @@ class StateStoreContract(LeaseContract):
 
         assert store.before("s").standing == self.STANDING
         assert store.before("t").standing == Standing()
+
+    def test_revision_can_be_forgotten_alone(self, store: StateStore) -> None:
+        """It is, before the first row tells of more than that revision."""
+        store.unsettle("s")
+        self.finish(store, store.start("s", trigger="test", at=1.0))
+        store.unsettle("s")
+
+        assert store.before("s").standing == replace(self.STANDING, revision=None)
 
     def test_thorough_run_takes_the_revision_back(self, store: StateStore) -> None:
         """Should it be killed, the next run must not take the origin's word that there is nothing to do."""

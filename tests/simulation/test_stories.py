@@ -98,7 +98,17 @@ def _lost_parts(world: World) -> None:
     world.replaced = True
 
 
+def _taken_down_and_linked(world: World) -> None:
+    _taken_down(world)
+    world.loop.call_later(70.0, lambda: world.write("a", "two-a", link="h"))
+    world.loop.call_later(140.0, remove, world, "h")
+
+
 STORIES = {
+    "a link to a page that was taken down, whose item goes": (
+        Scenario("links", _long, nothing, _taken_down_and_linked),
+        {},
+    ),
     "a page of which a part was refused, gone and back as a draft": (
         Scenario("parts", pages, _long, _gone_and_back_as_a_draft),
         {"w1.POST h#s#1": "422"},

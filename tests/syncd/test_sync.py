@@ -181,6 +181,23 @@ def some(count: int) -> dict[str, str]:
     return {f"{number:02}": f"text {number}" for number in range(count)}
 
 
+async def test_run_that_was_killed_is_not_forgotten_if_the_origin_goes_back(bench: Bench) -> None:
+    """Its revision is that of a run that left nothing open, and the rows tell of more."""
+    bench.world.files, bench.world.revision = some(9), "r1"
+    await bench.sync()
+    bench.world.files["new"], bench.world.revision = "text", "r2"
+    bench.target.fail(CredentialsRefused("no longer"), external_id="new", applied=True)
+    await bench.sync()
+    del bench.world.files["new"]
+    bench.world.revision = "r1"
+
+    for _ in range(3):
+        await bench.sync()
+
+    assert "new" not in bench.target.held
+    assert "new" not in bench.store.records("s")
+
+
 async def test_approval_that_is_taken_back_during_a_run_lets_no_later_run_delete(bench: Bench) -> None:
     """What the configuration leaves out waits on, although the run went to its end."""
     bench.world.files = some(9)

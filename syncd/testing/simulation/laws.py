@@ -6,7 +6,7 @@ says of itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from syncd.before import Before
 from syncd.decision import Question
@@ -49,6 +49,7 @@ class Laws:
         self._deleted_by_look: dict[int, set[str]] = {}
         self._rows_at_look: dict[int | None, int] = {}
         self._finished: set[int] = set()
+        self._kept: set[int] = set()
         self._blanked_by_look: dict[int | None, set[str]] = {}
         self.distrusts = False
         self._first_look = 0
@@ -100,12 +101,19 @@ class Laws:
                     self.fail("I8", f"{told} of {entry.external_id!r} holds text of the document")
 
     def forgot(self) -> None:
-        """The store lost its last commits."""
+        """The store lost its last commits, and with them which runs were closed."""
         self._intended.clear()
+        self._finished &= self._kept
 
-    def replaced(self) -> None:
-        """The state is an older one, or a new one: it does not know what earlier listings missed."""
+    def flushed(self) -> None:
+        """The store can lose nothing of what was committed so far."""
+        self._kept = set(self._finished)
+
+    def replaced(self, tombstones: Collection[str]) -> None:
+        """The state is an older one, or a new one: it does not know what earlier listings missed, and calls
+        those pages deleted."""
         self._intended.clear()
+        self._gone.update(tombstones)
         self.distrusts = True
         self._first_look = len(self._origin.looks)
 
@@ -114,8 +122,8 @@ class Laws:
         self._finished.clear()
         self._last_epoch = epoch
 
-    def may_share_its_epoch(self, process: Process) -> bool:
-        """Whether the epoch was given before a failover, and so perhaps once more after it."""
+    def predates_a_failover(self, process: Process) -> bool:
+        """Whether its lease was given before a failover, which nobody told it of."""
         return process.lease is not None and process.lease.lease.epoch <= self._last_epoch
 
     def departs(
@@ -138,7 +146,7 @@ class Laws:
             # The budgets are judged with the pages of the source before any of them went.
             self._rows_at_look[look] = _published(records())
         self._knows_better(departure, process)
-        shared = self.may_share_its_epoch(process)
+        shared = self.predates_a_failover(process)
         if departure.method != "GET" and process.lease is not None and not shared:
             own = process.lease.lease.epoch
             if lease is None or lease.epoch != own or lease.until <= departure.at:

@@ -22,6 +22,7 @@ from syncd.intercom.retry import RetryBudget, Retrying
 from syncd.intercom.transport import Answer, Counted, Fenced
 from syncd.journal import Deleted, Deleting, Entry, Intent, Sent, Standing
 from syncd.lease import HeldLease
+from syncd.model import RecordState
 from syncd.outcome import Outcome
 from syncd.render import Rules
 from syncd.survey import Connection, Run, Source
@@ -202,7 +203,7 @@ class World(Hooks):
 
     def departs(self, departure: Departure) -> None:
         process = self.processes[departure.process]
-        if departure.method == "POST" and self.laws.may_share_its_epoch(process):
+        if departure.method == "POST" and self.laws.predates_a_failover(process):
             # Its intent may be lost as well, or was refused: no row tells of what it makes.
             self._limbo.add(departure.external_id)
             self.forgiven.add(departure.external_id)
@@ -241,7 +242,7 @@ class World(Hooks):
             self.laws.fail("I6", f"entries were committed under epoch {epoch}, the lease is {lease}")
         if self.is_on("power") and any(isinstance(entry, Intent | Deleting) for entry in entries):
             # What is about to be done is on the disk before it is done, and with it all that came before.
-            self._durable = self.store.image()
+            self._flush()
         for entry in entries:
             self.marks[f"entry {type(entry).__name__}"] += 1
             if isinstance(entry, Sent | Deleted) and entry.external_id not in self._limbo:
@@ -365,8 +366,13 @@ class World(Hooks):
     def decide(self, decision: Decision) -> None:
         """A person decides something; it is on the disk at once."""
         self.store.decide(NAME, decision, at=self.loop.time())
-        self._durable = self.store.image()
+        self._flush()
         self.marks[f"a person: {type(decision).__name__}"] += 1
+
+    def _flush(self) -> None:
+        """All commits so far are on the disk."""
+        self._durable = self.store.image()
+        self.laws.flushed()
 
     def back_up(self) -> None:
         """Copy the state, while no run is under way."""
@@ -383,18 +389,25 @@ class World(Hooks):
             self.store.lose()
         elif not self.store.go_back(self._backup):
             return
-        self._backup = self._durable = self.store.image()
+        self._flush()
+        self._backup = self._durable
         self.marks["the state was lost" if lost else "an old backup was restored"] += 1
         self._limbo |= {key for key, count in self.remote.under_way.items() if count > 0}
         self._forgive()
         self.replaced = True
-        self.laws.replaced()
+        doubts = self.store.before(NAME).doubts
+        self.laws.replaced([doubt.external_id for doubt in doubts if doubt.state == RecordState.TOMBSTONE])
 
     def fail_over(self, image: dict[str, Any]) -> None:
         """A replica of the database takes its place, which lacks the last commits; nobody is told."""
         lease = self.store.leases.get(NAME)
         self.store.put_back(image)
         self._limbo |= {key for key, count in self.remote.under_way.items() if count > 0}
+        # Nobody looks at what is there, so a row that tells of no page is as good as none.
+        unpublished = [
+            row.external_id for row in self.store.records(NAME).values() if not row.may_be_published
+        ]
+        self.forgiven |= self.remote.pages().keys() & set(unpublished)
         self._forgive()
         self.replaced = self.failed_over = True
         self.laws.failed_over(0 if lease is None else lease.epoch)
