@@ -153,12 +153,16 @@ def refuse_claimed(listing: Listing, claimed: Mapping[str, str]) -> Listing:
 
 
 def returned(listing: Listing, records: Mapping[str, Record]) -> list[Record]:
-    """Return the rows that had been absent and whose items, or those that they are parts of, are back."""
-    return [
-        record
-        for external_id, record in records.items()
-        if record.absences and (record.part_of or external_id) in listing.items
-    ]
+    """Return the rows that had been absent and whose items, or those that they are parts of, are back.
+
+    One that is named and cannot be told from another, or not be looked at, is there as well.
+    """
+    absent = [record for record in records.values() if record.absences]
+    if not absent:
+        return []
+    named = {*listing.clashes, *(one.scope for one in listing.unlisted if not one.skipped)}
+    heads = [(record.part_of or record.external_id, record) for record in absent]
+    return [record for head, record in heads if head in listing.items or head in named]
 
 
 def make_plan(

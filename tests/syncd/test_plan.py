@@ -174,6 +174,29 @@ def test_returned_item_is_noticed() -> None:
     assert (returned(listing, {"a.md": known}), plan.tasks, plan.missing) == ([known], (), ())
 
 
+@pytest.mark.parametrize(
+    "listing",
+    [
+        Listing(clashes={"a.md": "two items claim it"}),
+        Listing(unlisted=(Unlisted("a.md", "permission denied"),)),
+    ],
+    ids=["clash", "unreadable"],
+)
+def test_item_that_is_named_and_refused_is_no_longer_absent(listing: Listing) -> None:
+    """The next listing that misses it is the first one again."""
+    known = record("a.md", absences=1, absent_since=1.0)
+
+    assert returned(listing, {"a.md": known}) == [known]
+
+
+def test_item_in_a_folder_that_cannot_be_seen_is_as_absent_as_before() -> None:
+    """Nothing names it."""
+    known = record("x/a.md", absences=1, absent_since=1.0)
+    listing = Listing(unlisted=(Unlisted("x/", "permission denied"),))
+
+    assert returned(listing, {"x/a.md": known}) == []
+
+
 def test_broken_listing_takes_the_right_to_delete_away() -> None:
     """What a listing that broke off did not name is unknown, not absent."""
     plan = plan_of(make_listing([], broken="I/O error"), record("a.md", absences=5, absent_since=0.0))
