@@ -31,6 +31,7 @@ _KINDS = {b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive", b"\x1f\x8b": 
 _NEVER_PLAIN = re.compile(r"[\\\x00-\x1f]")
 _NO_NAMES = frozenset({"", ".", ".."})
 _OF_INTEREST = (".html", ".xml", ".properties")
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,11 +160,8 @@ class _Metered:
         size = _CHUNK_BYTES if size < 0 else min(size, _CHUNK_BYTES)
         try:
             data = self._file.read(size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise ListingIncomplete(
-                f"{self._name} in {self._budget.archive} is damaged after {self._seen} bytes ({error}). "
-                "Nothing was changed; export again, or copy the file again."
-            ) from error
+        except _DAMAGE as error:
+            raise _damaged(self._name, self._budget.archive, error, after_bytes=self._seen) from error
         self._seen += len(data)
         self._budget.limits.refuse(self._name, self._seen, self._packed)
         self._budget.spend(len(data))
@@ -177,6 +175,14 @@ class _Metered:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _damaged(name: str, archive: str, error: Exception, *, after_bytes: int = 0) -> ListingIncomplete:
+    where = f" after {after_bytes} bytes" if after_bytes else ""
+    return ListingIncomplete(
+        f"{name} in {archive} is damaged{where} ({error}). "
+        "Nothing was changed; export again, or copy the file again."
+    )
 
 
 class _Budget:
@@ -289,14 +295,30 @@ class ZipArchive(_Reader):
 
     def open(self, name: str) -> IO[bytes]:
         info = self._infos[name]
-        self.limits.refuse(name, info.file_size, info.compress_size)
+        file = self._unpacked(info)
+        return _Metered(file, name, info.compress_size, self._budget)  # type: ignore[return-value]
+
+    def read(self, name: str) -> bytes:
+        info = self._infos[name]
+        # A member gives no more than it says, and its checksum is looked at where it ends: so one look at the
+        # limits is enough, and one read.
+        with self._unpacked(info) as file:
+            try:
+                data = file.read(max(1, info.file_size))
+            except _DAMAGE as error:
+                raise _damaged(name, self.name, error) from error
+        self._budget.spend(len(data))
+        return data
+
+    def _unpacked(self, info: zipfile.ZipInfo) -> IO[bytes]:
+        self.limits.refuse(info.filename, info.file_size, info.compress_size)
         try:
-            file = self.zip.open(info)
+            return self.zip.open(info)
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
             raise ListingIncomplete(
-                f"{name} in {self.name} cannot be unpacked ({error}). Nothing was changed; export again."
+                f"{info.filename} in {self.name} cannot be unpacked ({error}). "
+                "Nothing was changed; export again."
             ) from error
-        return _Metered(file, name, info.compress_size, self._budget)  # type: ignore[return-value]
 
 
 class FolderArchive(_Reader):

@@ -76,6 +76,7 @@ class _File(NamedTuple):
 
 
 _SITES = _File._fields.index("sites")
+_FOOTER = _File._fields.index("footer")
 
 Scanned = tuple[str, Any, str]
 """(token, what was seen, digest of all but the footer's date): a file as an earlier run remembers it."""
@@ -231,7 +232,8 @@ class HtmlExport:
         hashed.update(data[end:])
         rest = hashed.hexdigest()
         if start and known is not None and known[2] == rest:
-            file = _File(*known[1])._replace(footer=date_of(data[start:end]))
+            seen = known[1]
+            file = _File(*seen[:_FOOTER], date_of(data[start:end]), *seen[_FOOTER + 1 :])
         else:
             file = _look(data, name)
         self._scanned[name] = (entry.token, file, rest)
