@@ -258,7 +258,11 @@ def advance(row: Row | None, entry: Entry, *, at: float) -> Row | None:
             )
         case Uncertain():
             # A store that failed over may have lost the row of the intent.
+            known = row
             row = row or _present(None, entry.external_id, at)._replace(part_of=entry.part_of)
+            if entry.earlier and known is not None and known.attempted_at is None:
+                # It waits to be sent, as what was found in Intercom does; nothing was, so nothing can land.
+                return row._replace(error=storable(entry.error))
             if entry.earlier and row.attempted_at is not None:
                 at = row.attempted_at
             # One attempt is stamped once: a later word on it must not move the end of its time.

@@ -635,6 +635,14 @@ class StateStoreContract(LeaseContract):
 
         assert self.record(store).ambiguous_at == 10.0
 
+    def test_page_that_was_never_sent_gets_no_stamp(self, store: StateStore) -> None:
+        """It was found in Intercom and waits; no request for it can be under way."""
+        left_out = Skipped(external_id="a", version="v1", rules="r", reason="a draft")
+        self.post(store, left_out, Drifted(external_id="a", page_id="p8", settled_before=0.0))
+        self.post(store, Uncertain(external_id="a", error="left alone", earlier=True), at=99.0)
+
+        assert (self.record(store).state, self.record(store).ambiguous_at) == ("pending", None)
+
     def test_next_uncertain_attempt_is_stamped_anew(self, store: StateStore) -> None:
         """Each attempt has a time of its own, and the latest one counts."""
         self.post(store, intent("a"), Uncertain(external_id="a", error="timed out"), at=10.0)
