@@ -233,7 +233,7 @@ class HtmlExport:
         rest = hashed.hexdigest()
         if start and known is not None and known[2] == rest:
             seen = known[1]
-            file = _File(*seen[:_FOOTER], date_of(data[start:end]), *seen[_FOOTER + 1 :])
+            file = _File(*(*seen[:_FOOTER], date_of(data[start:end]), *seen[_FOOTER + 1 :]))
         else:
             file = _look(data, name)
         self._scanned[name] = (entry.token, file, rest)

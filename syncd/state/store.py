@@ -25,13 +25,14 @@ from sqlalchemy import (
 )
 
 from syncd.before import Before
-from syncd.decision import NONE, Decision, Orders, Question, Retry
+from syncd.decision import Decision, Orders, Question, Retry
 from syncd.errors import StateStoreError
-from syncd.journal import Entry, Hold, Lease, Standing, Touched
+from syncd.journal import Entry, Hold, Lease, Standing
 from syncd.model import Record, RecordState, Report, Unlisted
 from syncd.state import inclusion, leases, migrate, past
 from syncd.state.opening import open_database
-from syncd.state.rows import Row, asks, fold, scope_of, storable
+from syncd.state.posting import post
+from syncd.state.rows import scope_of, storable
 from syncd.state.rulings import rule
 from syncd.state.sqlite import BUSY_TIMEOUT_S
 from syncd.state.statements import (
@@ -65,25 +66,6 @@ T = TypeVar("T")
 _RECORDS = select(*(records.c[name] for name in Record._fields)).where(
     records.c.source == bindparam("of"), records.c.state != RecordState.TOMBSTONE.value
 )
-# Built once: SQLAlchemy needs longer to make such a statement than SQLite to carry it out.
-_ROWS = select(*(records.c[name] for name in Row._fields)).where(
-    records.c.source == bindparam("of"), records.c.external_id.in_(bindparam("named", expanding=True))
-)
-_TOUCHED = (
-    update(records)
-    .where(
-        records.c.source == bindparam("of"),
-        records.c.external_id == bindparam("named"),
-        records.c.state != RecordState.TOMBSTONE.value,
-    )
-    .values(version=bindparam("new"), updated=bindparam("at"))
-)
-_NO_LINKS = delete(links).where(
-    links.c.source == bindparam("of"), links.c.external_id.in_(bindparam("named", expanding=True))
-)
-_NO_MARKS = delete(marks).where(
-    marks.c.source == bindparam("of"), marks.c.external_id.in_(bindparam("named", expanding=True))
-)
 _NO_MARK = delete(marks).where(marks.c.source == bindparam("of"))
 _START = insert(runs).returning(runs.c.number)
 _LOOK_AGAIN = update(sources).where(sources.c.source == bindparam("of")).values(revision=None)
@@ -98,9 +80,6 @@ _QUIET = (
     func.coalesce(_DECISIONS.scalar_subquery(), 0) == bindparam("known"),
 )
 _UNDISPUTED, _HELD_UNDISPUTED = only_if(*_QUIET), only_if(leases.IS_HELD, *_QUIET)
-_NO_ROWS = delete(records).where(
-    records.c.source == bindparam("of"), records.c.external_id.in_(bindparam("named", expanding=True))
-)
 _COUNTS = [name for name in Report.__dataclass_fields__ if name in runs.c and name not in ("result", "error")]
 
 
@@ -404,7 +383,7 @@ class SqlStateStore(AbstractContextManager["SqlStateStore"]):
 
         def work(connection: Connection) -> frozenset[str]:
             leases.check(connection, source, epoch)
-            return _post(connection, source, run, entries, at, epoch or 0)
+            return post(connection, source, run, entries, at, epoch or 0)
 
         return self._database.write(work, source=source)
 
@@ -542,60 +521,3 @@ def _retry(connection: Connection, source: str, external_id: str | None) -> None
 
 def _decisions(connection: Connection, source: str) -> int:
     return connection.execute(_DECISIONS, {"of": source}).scalar_one_or_none() or 0
-
-
-def _post(
-    connection: Connection, source: str, run: int, entries: Sequence[Entry], at: float, epoch: int
-) -> frozenset[str]:
-    touched = [entry for entry in entries if isinstance(entry, Touched)]
-    if touched:
-        # There may be one for every page of a source, and none of them asks what its row was.
-        connection.execute(
-            _TOUCHED,
-            [{"of": source, "named": entry.external_id, "new": entry.version, "at": at} for entry in touched],
-        )
-        entries = [entry for entry in entries if not isinstance(entry, Touched)]
-    named = {storable(entry.external_id) for entry in entries}
-    before: dict[str, Row] = {}
-    for chunk in chunks(named):
-        found = connection.execute(_ROWS, {"of": source, "named": chunk})
-        before.update((row[0], Row._make(row)) for row in found)
-    for chunk in chunks(named):
-        connection.execute(_NO_MARKS, {"of": source, "named": chunk})
-    orders, approved_until = NONE, None
-    if asks(entries):
-        orders = past.orders_of(connection, source)
-        held = past.holds_of(connection, source).get(Question.DELETES)
-        approved_until = held.approved_until if held is not None else None
-    changes = fold(before, entries, at=at, orders=orders, approved_until=approved_until)
-    written = [{"source": source, **row._asdict(), "epoch": epoch} for row in changes.rows.values()]
-    upsert(connection, records, written)
-    for chunk in chunks(changes.dropped):
-        connection.execute(_NO_ROWS, {"of": source, "named": chunk})
-    for table, told in ((links, changes.links), (aliases, changes.aliases)):
-        for chunk in chunks(told):
-            connection.execute(delete(table).where(table.c.source == source, table.c.external_id.in_(chunk)))
-    append(
-        connection,
-        aliases,
-        [
-            {"source": source, "external_id": external_id, "alias": alias}
-            for external_id, names in changes.aliases.items()
-            for alias in names
-        ],
-    )
-    append(
-        connection,
-        links,
-        [
-            {"source": source, "external_id": external_id, "target": target, "url": url}
-            for external_id, targets in changes.links.items()
-            for target, url in targets.items()
-        ],
-    )
-    append(
-        connection,
-        outcomes,
-        [{"run": run, "source": source, "at": at, **outcome._asdict()} for outcome in changes.outcomes],
-    )
-    return frozenset(changes.refused)

@@ -22,7 +22,7 @@ from syncd.registry import connector_type
 from syncd.render import Rules, render
 from syncd.survey import Connection, Renderer, Run, Source
 from syncd.sync import sync_source
-from syncd.testing.state import MemoryStateStore
+from syncd.testing.memory import MemoryStateStore
 from syncd.testing.target import FakeTarget
 from syncd.workers import Workers
 from tests.corpora.samples import Sample

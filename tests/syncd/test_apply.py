@@ -27,7 +27,7 @@ from syncd.journal import Absent, Entry, Intent, Returned
 from syncd.lanes import ThreadLane
 from syncd.model import Action, Record, RecordState
 from syncd.plan import Task
-from syncd.testing.state import MemoryStateStore
+from syncd.testing.memory import MemoryStateStore
 from syncd.testing.target import FakeTarget
 from tests.builders import candidate, item, page, record
 

@@ -9,7 +9,8 @@ from syncd.errors import LeaseLost, SourceBusy, StateStoreError
 from syncd.journal import Lease
 from syncd.lanes import ThreadLane
 from syncd.lease import HeldLease
-from syncd.testing.state import MemoryStateStore, intent
+from syncd.testing.entries import intent
+from syncd.testing.memory import MemoryStateStore
 
 LENGTH_S = 60.0
 

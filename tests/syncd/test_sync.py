@@ -28,7 +28,7 @@ from syncd.outcome import Outcome
 from syncd.render import Rules
 from syncd.survey import Connection, Run, Source
 from syncd.sync import sync_source
-from syncd.testing.state import MemoryStateStore
+from syncd.testing.memory import MemoryStateStore
 from syncd.testing.target import FakeTarget
 
 

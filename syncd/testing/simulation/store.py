@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from syncd.journal import Entry, Lease
-from syncd.testing.state import MemoryStateStore, Run
+from syncd.testing.memory import MemoryStateStore, Run
 
 Committed = Callable[[int, Sequence[Entry], int | None, frozenset[str]], None]
 """Hears of a run's entries, the epoch under which they were written, and what of them was refused."""

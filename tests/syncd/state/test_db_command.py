@@ -10,7 +10,7 @@ from syncd.cli.db import command
 from syncd.errors import StateStoreError
 from syncd.state.locks import ProcessLock, lock_path
 from syncd.state.store import SqlStateStore
-from syncd.testing.state import sent
+from syncd.testing.entries import sent
 from tests.conftest import TOKEN
 
 

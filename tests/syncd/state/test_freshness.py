@@ -7,7 +7,7 @@ from pathlib import Path
 
 from syncd.state.freshness import Freshness, freshness, lags_after, summed
 from syncd.state.store import SqlStateStore
-from syncd.testing.state import intent, sent
+from syncd.testing.entries import intent, sent
 
 DAY_S = 86400.0
 

@@ -15,7 +15,7 @@ from syncd.state.opening import schema_of
 from syncd.state.postgres import Server
 from syncd.state.store import SqlStateStore
 from syncd.state.tables import metadata
-from syncd.testing.state import intent, sent
+from syncd.testing.entries import intent, sent
 from tests import postgres
 
 

@@ -9,7 +9,7 @@ from syncd.journal import Absent, Hold, Noted, Skipped, Standing, Uncertain
 from syncd.model import Action, Report, Result, Unlisted
 from syncd.state.queries import left_out, page, pages, recent_runs, run_outcomes, source_summaries
 from syncd.state.store import SqlStateStore
-from syncd.testing.state import failed, gone, intent, sent
+from syncd.testing.entries import failed, gone, intent, sent
 
 HOLD = Hold(kind="deletions", count=12, digest="d", reason="12 of 40 pages", since=5.0)
 

@@ -23,7 +23,7 @@ from syncd.state.health import examine
 from syncd.state.migrate import History, history
 from syncd.state.past import DOUBTS
 from syncd.state.store import SqlStateStore
-from syncd.testing.state import failed, intent, sent
+from syncd.testing.entries import failed, intent, sent
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -449,7 +449,7 @@ class TestSeveralProcesses:
         program = """
             import sys
             from syncd.state.store import SqlStateStore
-            from syncd.testing.state import sent
+            from syncd.testing.entries import sent
             with SqlStateStore(sys.argv[1]) as store:
                 run = store.start(sys.argv[2], trigger="test", at=1.0)
                 for number in range(100):
@@ -470,7 +470,7 @@ class TestSeveralProcesses:
         program = """
             import sys
             from syncd.state.store import SqlStateStore
-            from syncd.testing.state import intent
+            from syncd.testing.entries import intent
             store = SqlStateStore(sys.argv[1])
             run = store.start("s", trigger="test", at=1.0)
             for batch in range(1_000_000):

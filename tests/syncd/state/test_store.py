@@ -30,7 +30,9 @@ from syncd.protocols import StateStore
 from syncd.state.rows import Outcome, Row
 from syncd.state.store import SqlStateStore
 from syncd.state.tables import outcomes, records
-from syncd.testing.state import MemoryStateStore, StateStoreContract, failed, sent
+from syncd.testing.entries import failed, sent
+from syncd.testing.memory import MemoryStateStore
+from syncd.testing.state import StateStoreContract
 from tests.postgres import execute
 
 
