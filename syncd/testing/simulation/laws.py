@@ -117,8 +117,10 @@ class Laws:
         self.distrusts = True
         self._first_look = len(self._origin.looks)
 
-    def failed_over(self, epoch: int) -> None:
-        """The store lost its last commits, and with them what it knew of leases up to that epoch."""
+    def failed_over(self, epoch: int, tombstones: Collection[str]) -> None:
+        """The store lost its last commits, and with them what it knew of leases up to that epoch; it calls
+        those pages deleted."""
+        self._gone.update(tombstones)
         self._finished.clear()
         self._last_epoch = epoch
 

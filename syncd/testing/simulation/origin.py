@@ -185,6 +185,11 @@ class Origin:
             self._past.append(dict(self.items))
             self._history[self.revision()] = frozenset(self.items)
 
+    def believed_lies(self) -> set[str]:
+        """What the last listing hid, if nobody lists again as long as the revision stays what it is."""
+        ended = [look for look in self.looks if look.ended_at is not None]
+        return set(ended[-1].lied) if ended and self._tells_revision else set()
+
     # -- what a connector sees ------------------------------------------------------------------------
 
     def connector(self, process: str, now: Callable[[], float]) -> Connector:

@@ -395,23 +395,28 @@ class World(Hooks):
         self._limbo |= {key for key, count in self.remote.under_way.items() if count > 0}
         self._forgive()
         self.replaced = True
-        doubts = self.store.before(NAME).doubts
-        self.laws.replaced([doubt.external_id for doubt in doubts if doubt.state == RecordState.TOMBSTONE])
+        self.laws.replaced(self._tombstones())
 
     def fail_over(self, image: dict[str, Any]) -> None:
         """A replica of the database takes its place, which lacks the last commits; nobody is told."""
         lease = self.store.leases.get(NAME)
         self.store.put_back(image)
         self._limbo |= {key for key, count in self.remote.under_way.items() if count > 0}
-        # Nobody looks at what is there, so a row that tells of no page is as good as none.
-        unpublished = [
-            row.external_id for row in self.store.records(NAME).values() if not row.may_be_published
-        ]
-        self.forgiven |= self.remote.pages().keys() & set(unpublished)
+        # Nobody looks at what is there: a row that tells of no page, or of another one, is as good as none.
+        rows = self.store.records(NAME)
+        self._limbo |= {
+            external_id
+            for external_id, pages in self.remote.pages().items()
+            if external_id in rows and rows[external_id].page_id not in [str(page.id) for page in pages]
+        }
         self._forgive()
         self.replaced = self.failed_over = True
-        self.laws.failed_over(0 if lease is None else lease.epoch)
+        self.laws.failed_over(0 if lease is None else lease.epoch, self._tombstones())
         self.marks["the database failed over"] += 1
+
+    def _tombstones(self) -> list[str]:
+        doubts = self.store.before(NAME).doubts
+        return [doubt.external_id for doubt in doubts if doubt.state == RecordState.TOMBSTONE]
 
     def _forgive(self) -> None:
         rows = self.store.records(NAME).keys()
