@@ -376,7 +376,10 @@ class Applier:
         ]
         if external_id in self._withdrawn:
             # The item is still there: it stays out until it changes.
-            entries.append(self._left_out(self._withdrawn[external_id]))
+            withdrawn = self._withdrawn[external_id]
+            entries.append(self._left_out(withdrawn))
+            # Its parts go after it. Should the run end before, nothing else tells that they have to.
+            entries += [Surplus(external_id=part.external_id) for part in withdrawn.parts]
         if candidate.ground is Ground.TAKEN_DOWN:
             self.tally.taken_down += 1
         else:

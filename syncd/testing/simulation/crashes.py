@@ -169,6 +169,12 @@ def _lost_by_hand(world: World) -> None:
     remove(world, "b")
 
 
+def _withdraw(world: World) -> None:
+    """Long pages call themselves drafts."""
+    world.write("d", "one-d", kind="draft", sections="pqrs")
+    world.write("e", "one-e", kind="draft", sections="pq")
+
+
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
@@ -177,6 +183,7 @@ SCENARIOS = {
         Scenario("many deletions", pages, lambda world: remove(world, "abcde")),
         Scenario("links", _linked, _links_move),
         Scenario("long pages", _long, _sections_move),
+        Scenario("long drafts", _long, _withdraw),
         Scenario("odd pages", pages, _odd),
         Scenario("admin", pages, _lost_by_hand),
     )
