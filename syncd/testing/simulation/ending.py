@@ -75,8 +75,10 @@ async def _good(world: World, process: Process) -> None:
     while done < passes:
         before = len(world.remote.applied)
         try:
-            # What an admin did only a look at everything can find, and so with what no row tells of.
-            repair = done == 0 and (world.is_on("admin") or world.replaced)
+            # What an admin did only a look at everything can find, and so with what no row tells of, or no
+            # longer: that an item was absent, and its page therefore looked at.
+            forgot = world.is_on("tidy") and world.marks["last commits lost"] > 0
+            repair = done == 0 and (world.is_on("admin") or world.replaced or forgot)
             outcome = await world.trip(process, repair=repair)
         except Exception as error:
             world.laws.fail("unforeseen", f"in a quiet run: {error!r}")
