@@ -257,6 +257,28 @@ async def test_late_page_of_an_item_that_is_back_is_its_page(bench: Bench) -> No
     await settled(bench)
 
 
+async def test_late_page_of_an_item_that_is_back_without_text_stays(bench: Bench) -> None:
+    """Nothing that is empty takes a page away, however it came to be there."""
+    bench.world.files["01"] = "one"
+    bench.target.fail(LOST, external_id="01")
+    await bench.sync()
+    del bench.world.files["01"]
+    await bench.sync()
+    assert bench.deletes == ["01"]
+    bench.world.files["01"] = ""
+    await bench.sync()
+    await late(bench, "one")
+
+    for _ in range(3):
+        bench.clock.at += WINDOW_S
+        await bench.sync()
+        assert bench.deletes == []
+
+    bench.world.files["01"] = "two"
+    await bench.sync()
+    await settled(bench)
+
+
 async def test_late_page_in_a_folder_that_cannot_be_seen_stays(bench: Bench) -> None:
     """Whether its item is back cannot be told, so it is not deleted yet."""
     bench.world.files["01"] = "one"

@@ -13,9 +13,11 @@ from syncd.connector import Snapshot
 from syncd.decision import Approve, Question, Reject
 from syncd.errors import (
     CredentialsRefused,
+    EmptyPage,
     ItemError,
     ListingIncomplete,
     PageRejected,
+    PageUncertain,
     SourceUnavailable,
     StateStoreError,
 )
@@ -52,6 +54,8 @@ class Echo:
     """A renderer that shows the body as it is."""
 
     async def render(self, document: Document, rules: Rules) -> Draft:
+        if not document.body:
+            raise EmptyPage("no text")
         return Draft(title=document.external_id, html=f"<p>{document.body}</p>")
 
 
@@ -196,6 +200,21 @@ async def test_run_that_was_killed_is_not_forgotten_if_the_origin_goes_back(benc
 
     assert "new" not in bench.target.held
     assert "new" not in bench.store.records("s")
+
+
+async def test_blanking_of_a_source_of_which_half_was_never_acknowledged_is_held(bench: Bench) -> None:
+    """The pages whose text is known count, and not those whose first request got no answer."""
+    names = [f"{number:02}" for number in range(24)]
+    bench.world.files = dict.fromkeys(names, "a text of many words, which says something to its readers")
+    for name in names[:12]:
+        bench.target.fail(PageUncertain("timed out"), external_id=name)
+    await bench.sync()
+    bench.world.files = dict.fromkeys(names, "soon")
+
+    outcome = await bench.sync()
+
+    assert (outcome.report.result, outcome.report.held) == (Result.HELD, 12)
+    assert sorted(name for what, name in bench.target.calls if what == "upsert") == names[:12]
 
 
 async def test_approval_that_is_taken_back_during_a_run_lets_no_later_run_delete(bench: Bench) -> None:
