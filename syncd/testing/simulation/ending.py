@@ -34,7 +34,7 @@ async def end(world: World) -> None:
     for twin in [each for each in TWINS if each in world.origin.items][1:]:
         world.origin.remove(twin, world.loop.time())
     _change_parked(world)
-    for external_id in world.origin.believed_lies() & world.origin.items.keys():
+    for external_id in sorted(world.origin.believed_lies()):
         text = world.origin.items[external_id]
         world.write(external_id, text.words, kind=text.kind, link=text.link, sections=text.sections)
     await asyncio.sleep(LEASE_S + 1.0)

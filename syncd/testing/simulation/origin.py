@@ -188,7 +188,8 @@ class Origin:
     def believed_lies(self) -> set[str]:
         """What the last listing hid, if nobody lists again as long as the revision stays what it is."""
         ended = [look for look in self.looks if look.ended_at is not None]
-        return set(ended[-1].lied) if ended and self._tells_revision else set()
+        hidden = ended[-1].lied if ended and self._tells_revision else set()
+        return {external_id for external_id in self.items if folded(external_id) in hidden}
 
     # -- what a connector sees ------------------------------------------------------------------------
 
