@@ -8,10 +8,12 @@ import pytest
 
 from syncd.testing.simulation.crashes import OTHER_ANSWERS, SCENARIOS, rehearse
 
-MODELS = [{}, OTHER_ANSWERS]
+MODELS = pytest.mark.parametrize(
+    "given", [{}, pytest.param(OTHER_ANSWERS, marks=pytest.mark.ring)], ids=["usual", "other"]
+)
 
 
-@pytest.mark.parametrize("given", MODELS, ids=["usual", "other"])
+@MODELS
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_death_at_any_moment_is_made_good(name: str, given: dict[str, str]) -> None:
     """Before and after each commit and each write, in both models of Intercom."""
@@ -24,9 +26,7 @@ def test_death_at_any_moment_is_made_good(name: str, given: dict[str, str]) -> N
         assert not life.broken, f"{name}, dies at {moment}: {life.broken}"
 
 
-@pytest.mark.parametrize(
-    "given", [MODELS[0], pytest.param(MODELS[1], marks=pytest.mark.ring)], ids=["usual", "other"]
-)
+@MODELS
 @pytest.mark.parametrize("name", ["everything", "many deletions"])
 def test_two_deaths_are_made_good(name: str, given: dict[str, str]) -> None:
     """The second one hits the run that repairs the first.
