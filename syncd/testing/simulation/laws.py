@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from syncd.before import Before
 from syncd.decision import Question
 from syncd.guards import Policy
-from syncd.journal import Deleted, Deleting, Entry, Forgotten, Intent, Lease, Sent
+from syncd.journal import Deleted, Deleting, Entry, Forgotten, Ground, Intent, Lease, Sent
 from syncd.model import Record
 from syncd.sync import STOP_GRACE_S
 from syncd.testing.simulation.origin import CANARY, TWINS, Look, Origin, folded, head_of
@@ -85,7 +85,7 @@ class Laws:
                 self._intended[entry.external_id] = entry.content_hash
             elif isinstance(entry, Deleting):
                 self._intended[entry.external_id] = DELETE
-                if entry.approved_until is not None:
+                if entry.approved_until is not None or entry.ground is Ground.TAKEN_DOWN:
                     self._let_go.add(entry.external_id)
             elif isinstance(entry, Sent):
                 if (entry.external_id, entry.content_hash) not in self._remote.shown:
