@@ -25,6 +25,7 @@ from syncd.journal import (
     Drifted,
     Entry,
     Failed,
+    Forgotten,
     Ground,
     Intent,
     Opened,
@@ -185,14 +186,16 @@ class Applier:
                 if await self._send_parts(change):
                     await self._note_same(change)
             case Failure() if change.leaves_out:
-                await self._journal.write(self._left_out(change))
+                # None of its parts was ever taken, or it would not be left out.
+                refused = [Forgotten(external_id=part.external_id) for part in change.parts]
+                await self._journal.write(self._left_out(change), *refused)
                 self.tally.skipped += 1
             case Failure() if change.withdraws:
                 self._withdrawn[item.external_id] = change
                 note_leaving(self.leaving, change)
             case Failure():
                 failed = replace(
-                    self._failed(change.task, item.version, change.error, change.url, change.aliases),
+                    self._failed(change.task, change.version, change.error, change.url, change.aliases),
                     links=change.links,
                 )
                 self._note(change.task, change.error)
@@ -391,7 +394,7 @@ class Applier:
         item = failure.task.item
         return Skipped(
             external_id=item.external_id,
-            version=item.version,
+            version=failure.version,
             rules=self._rules,
             reason=str(failure.error),
             url=failure.url,

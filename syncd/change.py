@@ -132,11 +132,13 @@ class Same:
 class Failure:
     """An item that gave no page, and why; readers may find it at its URL all the same.
 
-    `parts`: the further parts in which it was published.
+    `version`: of the document that was read; of the item, if none could be. `parts`: the further parts in
+    which it was published.
     """
 
     task: Task
     error: PageError
+    version: str
     url: str | None = None
     aliases: tuple[str, ...] | None = None
     links: tuple[tuple[str, str | None], ...] | None = None

@@ -75,7 +75,8 @@ async def _suspect(source: Source, run: Run, survey: Survey, task: Task) -> Chan
             "syncd sync --full",
             until=until,
         )
-        return Failure(task=task, error=error, url=survey.published.urls.get(external_id))
+        url = survey.published.urls.get(external_id)
+        return Failure(task=task, error=error, version=task.item.version, url=url)
     await survey.at_work.begin_alone(external_id)
     return await _change(source, run, survey, task)
 
@@ -85,8 +86,10 @@ async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Chang
     published, known = survey.published, survey.plan.parts.get(external_id, ())
     aliases = published.aliases.get(external_id)
     included: tuple[tuple[str, str | None], ...] | None = None
+    version = task.item.version
     try:
         document = await run.crawl(survey.library.whole, task.item, survey.rules)
+        version = document.version
         included = remembered(document) or None
         source_digest = source_hash(document, published.urls.get(external_id))
         draft = await run.renderer.render(document, survey.rules)
@@ -96,6 +99,7 @@ async def _change(source: Source, run: Run, survey: Survey, task: Task) -> Chang
         return Failure(
             task=task,
             error=error,
+            version=version,
             url=published.urls.get(external_id),
             aliases=aliases,
             links=included,

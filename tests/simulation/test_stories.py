@@ -149,6 +149,10 @@ STORIES = {
         Scenario("backup", _one_empty, _filled_after_a_backup, _withdrawn_and_restored),
         {},
     ),
+    "a page of which the first part was refused, and that is a draft then": (
+        Scenario("parts", nothing, _long, lambda world: world.write("h", "draft", kind="draft")),
+        {"w1.POST h#p#1": "422"},
+    ),
     "a draft that was refused as a page, after its parts were taken": (
         Scenario("parts", nothing, _long, lambda world: world.write("h", "draft", kind="draft")),
         {"w1.POST h#1": "422"},

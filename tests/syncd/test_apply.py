@@ -115,7 +115,8 @@ def upsert(
 
 
 def failure(error: ItemError | RenderError, *, record: Record | None = None) -> Failure:
-    return Failure(task=Task(item(), "changed", record), error=error)
+    task = Task(item(), "changed", record)
+    return Failure(task=task, error=error, version=task.item.version)
 
 
 async def test_new_page_is_intended_sent_and_acknowledged(bench: Bench) -> None:

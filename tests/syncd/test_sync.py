@@ -108,7 +108,7 @@ class View(Snapshot):
             raise ItemError("permission denied")
         return Document(
             external_id=item.external_id,
-            version=item.version,
+            version=self._world.files[item.external_id],
             path=item.path,
             body=self._world.files[item.external_id],
             media_type="text/plain",
@@ -183,6 +183,20 @@ async def bench() -> AsyncIterator[Bench]:
 
 def some(count: int) -> dict[str, str]:
     return {f"{number:02}": f"text {number}" for number in range(count)}
+
+
+async def test_document_that_was_empty_when_it_was_read_is_left_out_as_that(bench: Bench) -> None:
+    """It changed after it was listed; as it was listed, it is looked at again."""
+    bench.world.files = {"01": "text"}
+    bench.world.listed = lambda: bench.world.files.update({"01": ""})
+    await bench.sync()
+    assert bench.store.records("s")["01"].state == "skipped"
+    bench.world.listed = lambda: None
+    bench.world.files = {"01": "text"}
+
+    await bench.sync()
+
+    assert "01" in bench.target.held
 
 
 async def test_run_that_was_killed_is_not_forgotten_if_the_origin_goes_back(bench: Bench) -> None:
