@@ -57,6 +57,7 @@ def test_other_origins_are_counted(tmp_path: Path) -> None:
     assert any(figure.ratio for figure in xml)
 
 
+@pytest.mark.ring
 @pytest.mark.skipif(postgres.programs() is None, reason=postgres.MISSING)
 def test_round_trips_to_a_server_are_counted(tmp_path: Path) -> None:
     """Each of them costs as much as the way there is long."""

@@ -26,6 +26,7 @@ def test_death_at_any_moment_is_made_good(name: str, given: dict[str, str]) -> N
         assert not life.broken, f"{name}, dies at {moment}: {life.broken}"
 
 
+@pytest.mark.ring
 @MODELS
 @pytest.mark.parametrize("name", ["everything", "many deletions"])
 def test_two_deaths_are_made_good(name: str, given: dict[str, str]) -> None:
