@@ -16,7 +16,7 @@ demo: $(VENV)/installed ## run the main job on a sample handbook against the bui
 	@$(BIN)/syncd demo
 
 test: $(VENV)/test ## run all tests
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal
+	$(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 test-deploy: $(VENV)/test $(VENV)/ops ## check what deploy/ holds with the tools that read it
 	$(BIN)/python -m pytest -q tests/deploy
